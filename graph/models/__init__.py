@@ -1,0 +1,9 @@
+"""Chat models that the graph can continue: the embedded one and vLLM."""
+
+
+class ContinuesFinalMessage:
+    """Marks a chat model that continues a final assistant message instead of answering it.
+
+    The graph then lets each node extend one growing assistant message, so that a node prefills only the
+    few tokens that its predecessor has not left in the cache. Other chat models get a prompt per node.
+    """

@@ -1,0 +1,102 @@
+"""What flows through the graph: input, output, private state, and the context of a run."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+from pydantic import SecretStr
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety.levels import Kind, Level
+
+Mode = Literal["auto", "continue", "instruct"]
+
+
+class Chain(TypedDict):
+    """The revealed chain of one turn: the four hidden sections as the model wrote them, repaired."""
+
+    emotion: str
+    cause: str
+    intention: str
+    strategy: str
+
+
+class Timing(TypedDict):
+    """What one node cost."""
+
+    seconds: float
+    """Wall time of the node."""
+    first_token_seconds: NotRequired[float]
+    """Time to the model's first token."""
+    input_tokens: NotRequired[int]
+    cached_tokens: NotRequired[int]
+    """Prompt tokens that the model found in its cache."""
+    output_tokens: NotRequired[int]
+
+
+def _merged(old: dict[str, Timing] | None, new: dict[str, Timing] | None) -> dict[str, Timing]:
+    return {} if new is None else {**(old or {}), **new}
+
+
+class Input(TypedDict):
+    """What a host sends: the conversation, ending in the person's post.
+
+    To resume a turn elsewhere, pass its finished sections with `turn` set to the id of the post's message.
+    """
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    crisis: NotRequired[dict[str, Any] | None]
+    """Where the crisis dialogue stands, as the last turn returned it."""
+    turn: NotRequired[str]
+    emotion: NotRequired[SecretStr | None]
+    cause: NotRequired[SecretStr | None]
+    intention: NotRequired[SecretStr | None]
+
+
+class Output(TypedDict):
+    """What a host gets: the conversation with the reply, and what the person may know about it."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    level: Level
+    kinds: list[Kind]
+    crisis: dict[str, Any] | None
+    card: dict[str, Any] | None
+    """Help lines for the person, where the level asks for them (empathy_r1.graph.safety.help)."""
+    chain: Chain | None
+    """None unless `Context.reveal_chain`."""
+    degraded: str | None
+    """None, `one_pass` or `fixed`: how far down the ladder the reply came from."""
+    withheld: dict[str, int]
+    """Guard rule -> how often it withheld something."""
+    timings: Annotated[dict[str, Timing], _merged]
+
+
+class State(Input, Output):
+    """Private state of a run. Hidden sections are sealed, so that no stream, event or log prints them."""
+
+    locale: Locale
+    strategy: SecretStr | None
+    draft: SecretStr | None
+    """The response as generated and guarded, before the last check."""
+    broken: bool
+    """A hidden section stayed invalid after its retry: the response node answers in one pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a run needs from its host."""
+
+    model: BaseChatModel | None = None
+    """The policy. None takes the embedded model."""
+    locale: Locale | None = None
+    """Language of the reply. None takes the language of the post."""
+    region: str | None = None
+    """ISO 3166-1 alpha-2 country for help lines, such as CN."""
+    reveal_chain: bool = False
+    """Whether the hidden sections may leave the graph: for operators and reviewers."""
+    mode: Mode = "auto"
+    """`continue` grows one assistant message, `instruct` prompts each node; `auto` asks the model's class."""
+    max_history: int = 20
+    """Earlier messages that the model sees."""
