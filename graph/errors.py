@@ -22,7 +22,7 @@ class EmptyPostError(PostError):
     """The post has no visible character."""
 
     def __init__(self) -> None:
-        super().__init__("The post is empty. Expected at least one visible character: write what is on your mind.")
+        super().__init__("The post is empty. Expected at least one visible character: write something.")
 
 
 class PostTooLongError(PostError):
@@ -61,7 +61,8 @@ class ModelUnavailableError(ModelError):
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(
-            f"The model at {where} is not available: {reason}. Check that it runs and that the address is right."
+            f"The model at {where} is not available: {reason}. "
+            "Check that it runs and that the address is right, then try again."
         )
 
 

@@ -30,7 +30,9 @@ RESPONSE_LIMIT = 4000
 """Most characters of a response."""
 
 _TAG = re.compile(rf"<\s*(/?)\s*({'|'.join(SECTIONS)})\s*>", re.IGNORECASE)
-_MARKUP = re.compile(r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4])>|\[/?INST\]", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4])>|\[/?INST\]", re.IGNORECASE
+)
 
 
 def open_tag(section: Section) -> str:
@@ -162,8 +164,8 @@ class ResponseStream:
         """Ends the stream; returns what was still held back, unless it is the beginning of a tag."""
         held, self._held = self._held, ""
         self.done = True
-        looks_like_tag = any(f"<{slash}{s}>".startswith(held.lower()) for s in SECTIONS for slash in ("", "/"))
-        return "" if looks_like_tag else self._take(held)
+        tags = (tag for s in SECTIONS for tag in (open_tag(s), close_tag(s)))
+        return "" if any(tag.startswith(held.lower()) for tag in tags) else self._take(held)
 
     def _take(self, text: str) -> str:
         if self._inside == "response":
