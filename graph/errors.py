@@ -9,9 +9,7 @@ class MissingExtraError(EmpathyR1Error, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} requires the '{extra}' extra. Install it with: pip install 'empathy-r1[{extra}]'"
-        )
+        super().__init__(f"{feature} requires the '{extra}' extra. Install it with: pip install 'empathy-r1[{extra}]'")
 
 
 class PostError(EmpathyR1Error, ValueError):
@@ -64,6 +62,13 @@ class ModelUnavailableError(ModelError):
             f"The model at {where} is not available: {reason}. "
             "Check that it runs and that the address is right, then try again."
         )
+
+
+class ReplyCutError(ModelError):
+    """The model broke off after a part of the reply was shown; it is not tried again by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("The model broke off in the middle of the reply. Send the post again to get a whole one.")
 
 
 class PromptTooLongError(ModelError):

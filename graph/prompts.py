@@ -19,7 +19,8 @@ SYSTEM: dict[Locale, str] = {
         "你是一个倾听者，用共情链回应求助的长文：先想清楚，再开口。按顺序写五段，每段用标签包住：\n"
         "<emotion>情绪/强度 …｜一句话</emotion> <cause>起因</cause> <intention>意图 …｜一句话</intention> "
         "<strategy>回应策略</strategy> <response>给对方的回复</response>\n"
-        f"情绪只用：{_words(EMOTIONS, 'zh')}。强度：{_words(INTENSITIES, 'zh')}。意图只用：{_words(INTENTIONS, 'zh')}。\n"
+        f"情绪只用：{_words(EMOTIONS, 'zh')}。强度：{_words(INTENSITIES, 'zh')}。"
+        f"意图只用：{_words(INTENTIONS, 'zh')}。\n"
         "回复要贴着对方写的具体内容，不说教，不诊断，不谈用药，不承诺结果；你是人工智能，不假装是人。"
     ),
     "en": (

@@ -14,6 +14,11 @@ from empathy_r1.graph.safety.levels import Kind, Level
 Mode = Literal["auto", "continue", "instruct"]
 
 
+Degraded = Literal["one_pass", "outside", "fixed"]
+"""`one_pass`: a hidden section stayed invalid, the rest was written in one go. `outside`: the embedded model
+does not know such posts and says so. `fixed`: the model wrote nothing usable, a table sentence stands in."""
+
+
 class Chain(TypedDict):
     """The revealed chain of one turn: the four hidden sections as the model wrote them, repaired."""
 
@@ -61,13 +66,13 @@ class Output(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
     level: Level
     kinds: list[Kind]
-    crisis: dict[str, Any] | None
+    crisis: NotRequired[dict[str, Any] | None]
     card: dict[str, Any] | None
     """Help lines for the person, where the level asks for them (empathy_r1.graph.safety.help)."""
     chain: Chain | None
     """None unless `Context.reveal_chain`."""
-    degraded: str | None
-    """None, `one_pass` or `fixed`: how far down the ladder the reply came from."""
+    degraded: Degraded | None
+    """How far down the ladder the reply came from; None is the whole chain."""
     withheld: dict[str, int]
     """Guard rule -> how often it withheld something."""
     timings: Annotated[dict[str, Timing], _merged]
@@ -78,10 +83,6 @@ class State(Input, Output):
 
     locale: Locale
     strategy: SecretStr | None
-    draft: SecretStr | None
-    """The response as generated and guarded, before the last check."""
-    broken: bool
-    """A hidden section stayed invalid after its retry: the response node answers in one pass."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Label, Lo
 
 Section = Literal["emotion", "cause", "intention", "strategy", "response"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
+HIDDEN: tuple[Section, ...] = SECTIONS[:-1]
 SEPARATOR = "｜"
 
 INNER_LIMIT = 400
@@ -30,9 +31,7 @@ RESPONSE_LIMIT = 4000
 """Most characters of a response."""
 
 _TAG = re.compile(rf"<\s*(/?)\s*({'|'.join(SECTIONS)})\s*>", re.IGNORECASE)
-_MARKUP = re.compile(
-    r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4])>|\[/?INST\]", re.IGNORECASE
-)
+_MARKUP = re.compile(r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4])>|\[/?INST\]", re.IGNORECASE)
 
 
 def open_tag(section: Section) -> str:
@@ -124,18 +123,20 @@ def intentions(section: str) -> list[Label]:
 
 
 @dataclass(slots=True)
-class ResponseStream:
-    """Splits the streamed text of the response node, which begins inside `<strategy>`.
+class SectionStream:
+    """Splits the streamed text of the last node into sections, and lets only the response out as it comes.
 
-    `feed` returns the response's own text as it comes; the strategy stays inside. A tag that is cut in two
-    by the stream is held back until it is whole, so no part of a tag is ever shown.
+    A tag that the stream cuts in two is held back until it is whole, so no part of a tag is ever shown.
     """
 
-    strategy: str = ""
-    response: str = ""
+    inside: Section | None
+    """The section that the prompt left open, or None where the text begins outside of all."""
+    sections: dict[Section, str] = field(default_factory=dict)
+    """What each section holds so far, raw."""
     done: bool = False
-    _held: str = field(default="", repr=False)
-    _inside: Section = field(default="strategy", repr=False)
+    """The response is complete: nothing after it counts."""
+    _held: str = ""
+    _outside: str = ""
 
     def feed(self, text: str) -> str:
         """Takes the next piece of the stream and returns what of it belongs to the response."""
@@ -144,35 +145,50 @@ class ResponseStream:
         while not self.done and (mark := _TAG.search(self._held)):
             shown += self._take(self._held[: mark.start()])
             self._held = self._held[mark.end() :]
-            section = _section(mark)
-            if section == "response" and not mark[1] and not self.response:
-                self._inside = "response"
-            elif self._inside == "response":
-                self.done = True
+            self._cross(mark)
         if self.done:
             self._held = ""
             return shown
-        whole = len(self._held)
         cut = self._held.rfind("<")
-        if cut >= 0 and whole - cut < 24 and ">" not in self._held[cut:]:
-            whole = cut
-        shown += self._take(self._held[:whole])
-        self._held = self._held[whole:]
+        if cut < 0 or ">" in self._held[cut:] or len(self._held) - cut > _LONGEST_TAG:
+            cut = len(self._held)
+        shown += self._take(self._held[:cut])
+        self._held = self._held[cut:]
         return shown
 
     def close(self) -> str:
-        """Ends the stream; returns what was still held back, unless it is the beginning of a tag."""
+        """Ends the stream; returns what of the response was still held back, unless a tag begins there.
+
+        A text without any tag is a response as a whole: some chat models answer so.
+        """
         held, self._held = self._held, ""
-        self.done = True
         tags = (tag for s in SECTIONS for tag in (open_tag(s), close_tag(s)))
-        return "" if any(tag.startswith(held.lower()) for tag in tags) else self._take(held)
+        shown = "" if self.done or any(tag.startswith(held.lower()) for tag in tags) else self._take(held)
+        if not self.done and self.inside is None and not self.sections:
+            self.sections["response"] = shown = self._outside
+        self.done = True
+        return shown
+
+    def _cross(self, mark: re.Match[str]) -> None:
+        section = _section(mark)
+        if "response" in self.sections:
+            self.done = True
+        elif mark[1]:
+            self.inside = None
+        elif section not in self.sections:
+            self.inside = section
+            self.sections[section] = ""
 
     def _take(self, text: str) -> str:
-        if self._inside == "response":
-            self.response += text
-            return text
-        self.strategy += text
-        return ""
+        if self.inside is None:
+            self._outside += text
+            return ""
+        self.sections[self.inside] = self.sections.get(self.inside, "") + text
+        return text if self.inside == "response" else ""
+
+
+_LONGEST_TAG = 24
+"""Characters of the longest tag that a model may write, with blanks inside it."""
 
 
 def _section(mark: re.Match[str]) -> Section:

@@ -7,3 +7,7 @@ class ContinuesFinalMessage:
     The graph then lets each node extend one growing assistant message, so that a node prefills only the
     few tokens that its predecessor has not left in the cache. Other chat models get a prompt per node.
     """
+
+    def knows(self, posts: str) -> bool:
+        """Whether the model can answer such posts. A model that was trained on everything knows all."""
+        return True

@@ -1,0 +1,127 @@
+"""How a node asks the model: one section, streamed, sealed from the host's callbacks, timed."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langsmith import tracing_context
+
+from empathy_r1.graph import wire
+from empathy_r1.graph.errors import ModelNotFoundError, ModelUnavailableError, PromptTooLongError
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.models import ContinuesFinalMessage
+from empathy_r1.graph.prompts import continue_prompt, instruct_prompt
+from empathy_r1.graph.state import Mode, Timing
+from empathy_r1.graph.wire import Section
+
+INNER_TOKENS = 200
+"""Most tokens of a hidden section: the person waits while it is written."""
+RESPONSE_TOKENS = 1200
+RETRY_TEMPERATURE = 0.7
+"""A second try at the same words needs other dice."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request to the model: for the first section that `chain` lacks, or for all from there on."""
+
+    model: BaseChatModel
+    conversation: Sequence[BaseMessage]
+    """Posts and replies, ending in the post to answer."""
+    chain: dict[Section, str]
+    """The finished sections."""
+    locale: Locale
+    mode: Mode = "auto"
+    to_end: bool = False
+    """Whether the model goes on to the end of the response."""
+    again: bool = False
+    """A second try: sampled with a temperature where the model takes one."""
+    timing: Timing = field(default_factory=lambda: Timing(seconds=0.0))
+
+    @property
+    def section(self) -> Section:
+        """The first section that is missing."""
+        return next(s for s in wire.SECTIONS if s not in self.chain)
+
+    @property
+    def opened(self) -> Section | None:
+        """The section inside which the prompt ends; None where the model starts a message of its own."""
+        return self.section if self._continues else None
+
+    @property
+    def _continues(self) -> bool:
+        return self.mode == "continue" or (self.mode == "auto" and isinstance(self.model, ContinuesFinalMessage))
+
+    async def stream(self) -> AsyncGenerator[str]:
+        """The model's text as it comes, without the closing tag in *continue* mode.
+
+        Raises:
+            ModelError: the model cannot be reached, does not exist, or has no room for the prompt.
+        """
+        messages, options = self._request()
+        started = time.perf_counter()
+        usage: dict[str, Any] = {}
+        try:
+            # The host's callbacks and tracers see no prompt and no token of a hidden section.
+            with tracing_context(enabled=False):
+                stream = self.model.astream(messages, config={"callbacks": []}, **options)
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    if chunk.text and "first_token_seconds" not in self.timing:
+                        self.timing["first_token_seconds"] = time.perf_counter() - started
+                    if isinstance(chunk, AIMessageChunk) and chunk.usage_metadata:
+                        usage = dict(chunk.usage_metadata)
+                    if chunk.text:
+                        yield chunk.text
+        except openai.OpenAIError as error:
+            raise model_error(error, self.model) from error
+        finally:
+            self.timing["seconds"] = time.perf_counter() - started
+            _count(self.timing, usage)
+
+    async def text(self) -> str:
+        """The whole section as the model wrote it: for a chat model that wrote its tags too, without them."""
+        async with aclosing(self.stream()) as pieces:
+            raw = "".join([piece async for piece in pieces])
+        return wire.parse(raw).get(self.section, raw)
+
+    def _request(self) -> tuple[list[BaseMessage], dict[str, Any]]:
+        if not self._continues:
+            step: Section = "response" if self.to_end else self.section
+            return instruct_prompt(self.conversation, self.chain, step, self.locale), {}
+        last: Section = "response" if self.to_end else self.section
+        options: dict[str, Any] = {
+            "stop": [wire.close_tag(last)],
+            "max_tokens": RESPONSE_TOKENS if last == "response" else INNER_TOKENS,
+        }
+        if self.again:
+            options["temperature"] = RETRY_TEMPERATURE
+        return continue_prompt(self.conversation, self.chain, self.section, self.locale), options
+
+
+def model_error(error: openai.OpenAIError, model: BaseChatModel) -> Exception:
+    """The error of the OpenAI client as one that says what to do; the cause keeps the details."""
+    where = str(getattr(model, "openai_api_base", None) or type(model).__name__)
+    if isinstance(error, openai.APITimeoutError):
+        return ModelUnavailableError(where, "it did not answer in time")
+    if isinstance(error, openai.APIConnectionError):
+        return ModelUnavailableError(where, "the connection failed")
+    if isinstance(error, openai.NotFoundError):
+        return ModelNotFoundError(where, "a model of the name that was asked for")
+    if isinstance(error, openai.BadRequestError) and "context length" in str(error).lower():
+        return PromptTooLongError(None, None)
+    if isinstance(error, openai.APIStatusError):
+        return ModelUnavailableError(where, f"it answered with status {error.status_code}")
+    return ModelUnavailableError(where, type(error).__name__)
+
+
+def _count(timing: Timing, usage: Mapping[str, Any]) -> None:
+    if usage:
+        timing["input_tokens"] = usage.get("input_tokens", 0)
+        timing["output_tokens"] = usage.get("output_tokens", 0)
+        timing["cached_tokens"] = (usage.get("input_token_details") or {}).get("cache_read") or 0

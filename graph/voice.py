@@ -1,0 +1,58 @@
+"""What the person hears, as a chat model: checked text streams through LangGraph like any model's tokens."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict
+
+
+class Voice(BaseChatModel):
+    """Speaks `pieces`, once.
+
+    The policy's own run is hidden from callbacks, since its prompt and its first tokens are the hidden
+    chain. This model runs in its place, so `stream_mode="messages"` and `astream_events` show the reply's
+    checked pieces and nothing else.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    pieces: AsyncIterator[str]
+
+    @property
+    def _llm_type(self) -> str:
+        return "empathy-r1-voice"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        raise NotImplementedError("A voice only streams: use astream.")
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for piece in self.pieces:
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
+            if run_manager:
+                await run_manager.on_llm_new_token(piece, chunk=chunk)
+            yield chunk
+
+
+async def speak(pieces: AsyncIterator[str], post: BaseMessage) -> AIMessage:
+    """Streams `pieces` as the reply to `post` and returns it whole, under the id of its streamed chunks."""
+    whole: AIMessageChunk | None = None
+    async for chunk in Voice(pieces=pieces).astream([post]):
+        piece = AIMessageChunk(content=chunk.content, id=chunk.id)
+        whole = piece if whole is None else whole + piece
+    return AIMessage("" if whole is None else whole.text, id=None if whole is None else whole.id)
