@@ -78,7 +78,7 @@ class Speech:
             self.withheld += watch.withheld
             self._keep(split)
 
-    def _guard(self, split: wire.SectionStream) -> safety.Guard:
+    def _guard(self, split: wire.SectionStream) -> "safety.Guard":
         hidden = (text for section, text in split.sections.items() if section != "response")
         return safety.Guard(
             locale=self.ask.locale, region=self.region, sealed=[*self.ask.chain.values(), *hidden], post=self.post
