@@ -2,15 +2,23 @@
 
 A whole turn of the model is one assistant message of five sections, in this order::
 
-    <emotion>焦虑/强 委屈/中｜连续面试失败，怕让父母失望</emotion>
-    <cause>把一次次被拒当成“我不行”的证据</cause>
-    <intention>倾诉 建议｜想先被理解，也想知道下一步</intention>
-    <strategy>先命名情绪，再松动“失败=无能”，最后给一个很小的下一步</strategy>
-    <response>……</response>
+    <emotion>
+    焦虑/强 委屈/中｜连续面试失败，怕让父母失望</emotion>
+    <cause>
+    把一次次被拒当成“我不行”的证据</cause>
+    <intention>
+    倾诉 建议｜想先被理解，也想知道下一步</intention>
+    <strategy>
+    先命名情绪，再松动“失败=无能”，最后给一个很小的下一步</strategy>
+    <response>
+    ……</response>
 
 `emotion` and `intention` open with labels of empathy_r1.graph.labels, then `｜`, then one sentence. The
 sections are the paper's L1 to L4 and its answer (arXiv 2509.14851, section 3); the tags are plain text, so
 that a LoRA adapter needs no new vocabulary. Only text that a model generated is ever parsed here.
+
+An opening tag ends its line because a prompt may end there: Qwen's tokenizer makes one token of `>The` or `>I`,
+so a finished `<cause>The ...` would have other tokens than `<cause>` continued. It never merges over a line end.
 """
 
 import re
@@ -35,8 +43,8 @@ _MARKUP = re.compile(r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4
 
 
 def open_tag(section: Section) -> str:
-    """The tag that opens `section`."""
-    return f"<{section}>"
+    """The line that opens `section`, with its end."""
+    return f"<{section}>\n"
 
 
 def close_tag(section: Section) -> str:
@@ -132,7 +140,7 @@ class SectionStream:
     inside: Section | None
     """The section that the prompt left open, or None where the text begins outside of all."""
     sections: dict[Section, str] = field(default_factory=dict)
-    """What each section holds so far, raw."""
+    """What each section holds so far, raw but for blanks in front."""
     done: bool = False
     """The response is complete: nothing after it counts."""
     _held: str = ""
@@ -183,7 +191,9 @@ class SectionStream:
         if self.inside is None:
             self._outside += text
             return ""
-        self.sections[self.inside] = self.sections.get(self.inside, "") + text
+        before = self.sections.get(self.inside, "")
+        text = text if before else text.lstrip()
+        self.sections[self.inside] = before + text
         return text if self.inside == "response" else ""
 
 
