@@ -13,7 +13,7 @@ _KEPT_CONTROLS = "\n\t"
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners carry meaning in emoji and in several scripts; other invisible characters carry none."""
 _MARKUP = re.compile(
-    r"<(?=[|｜/!?]|\s*/?\s*[A-Za-z])|(?<=[|｜A-Za-z0-9/])>"
+    r"<(?=[|｜/!?A-Za-z]|\s+/?\s*(?:emotion|cause|intention|strategy|response)\b)|(?<=[|｜A-Za-z0-9/])>"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_|AVAILABLE_TOOLS))|\](?<=INST\])"
 )
 _SHOWN_AS = {"<": "‹", ">": "›", "[": "［", "]": "］"}

@@ -56,7 +56,6 @@ def test_joined_and_composed_characters_live(text):
 def test_tags_and_template_tokens_become_plain(forged):
     plain = neutralise(forged)
     assert not any(c in plain for c in "<[")
-    assert ">" not in plain.replace("-->", "")
 
 
 @pytest.mark.parametrize("text", ["a < b", "I <3 you", ">_<", "5 > 3", "x[1]", "然后 -> 她走了", "我 <- 你"])
