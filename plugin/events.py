@@ -38,10 +38,12 @@ class StageDone(_Event):
 
 
 class Token(_Event):
-    """A piece of the reply, checked by the guard. All pieces together are the reply."""
+    """A piece of the reply, checked by the guard. All pieces since the last `reset` together are the reply."""
 
     type: Literal["token"] = "token"
     text: str
+    reset: bool = False
+    """The pieces before this one no longer count: another worker took over, or the guard withdrew them."""
 
 
 class Safety(_Event):
@@ -80,9 +82,7 @@ class Cancelled(_Event):
     type: Literal["cancelled"] = "cancelled"
 
 
-Event = Annotated[
-    Accepted | StageDone | Token | Safety | Committed | Failed | Cancelled, Field(discriminator="type")
-]
+Event = Annotated[Accepted | StageDone | Token | Safety | Committed | Failed | Cancelled, Field(discriminator="type")]
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 """Reads and writes events as JSON."""

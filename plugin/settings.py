@@ -1,0 +1,142 @@
+"""Settings: constructor arguments, then `EMPATHY_R1_*` variables, then one TOML file, then the defaults.
+
+The file is named by `EMPATHY_R1_CONFIG`, or is `empathy-r1.toml` in the working folder; its keys are the names
+below. An unknown name, in the file or in the environment, is an error.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.text import MAX_POST_CHARS
+from empathy_r1.plugin.errors import SettingsError
+
+PREFIX = "EMPATHY_R1_"
+CONFIG = f"{PREFIX}CONFIG"
+
+DoubleTexting = Literal["enqueue", "reject", "interrupt", "coalesce"]
+"""What happens to a post that comes while another is being answered: it waits its turn; it is refused; it stops
+the other; or it joins the posts that wait, and one reply answers all of them."""
+
+
+def _data_dir() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "empathy-r1"
+
+
+class Settings(BaseSettings):
+    """How a process of Empathy-R1 runs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+
+    model_url: str | None = None
+    """Base address of an OpenAI-compatible server, such as `http://localhost:8000/v1`. None: the embedded model."""
+    model: str | None = None
+    """The model's name on that server; or, without `model_url`, the folder of a converted model. None: the only one
+    the server has, or the one that is shipped."""
+    model_api_key: SecretStr | None = None
+
+    data_dir: Path = Field(default_factory=_data_dir)
+    """Where the SQLite file and the generated encryption key stand."""
+    database_url: str = Field("", repr=False)
+    """`sqlite+aiosqlite:///file` or `postgresql+psycopg://user:password@host/name`. Empty: a file in `data_dir`."""
+    encryption_keys: Annotated[SecretStr | None, NoDecode] = None
+    """Key ring: `id:base64 of 32 bytes`, several with commas between, the first one encrypts. None: one is made in
+    `data_dir`; that is refused with PostgreSQL, where every process needs the same ring."""
+
+    reveal_chain: bool = False
+    """Whether the hidden inferences leave the process, in events and exports: for operators and reviewers."""
+    locale: Locale | None = None
+    """Language of the replies. None: the language of each post."""
+    region: str | None = None
+    """Country of the help lines (ISO 3166-1 alpha-2) where a session names none."""
+    max_post_chars: int = Field(MAX_POST_CHARS, ge=1, le=100_000)
+    max_history: int = Field(20, ge=0, le=200)
+    """Earlier messages that the model sees."""
+    double_texting: DoubleTexting = "enqueue"
+
+    turn_deadline: float = Field(300.0, gt=0)
+    """Seconds for one turn, from its start to its reply."""
+    lease_seconds: float = Field(12.0, gt=0)
+    """A running turn whose process is silent for so long is taken over by another."""
+    drain_seconds: float = Field(30.0, ge=0)
+    """How long a stopping process lets its turns go on before it hands them over."""
+    max_running: int = Field(32, ge=1)
+    """Turns that one process answers at once."""
+    max_waiting: int = Field(1000, ge=0)
+    """Turns that may wait, over all processes."""
+    tenant_max_open: int = Field(500, ge=1)
+    """Turns of one tenant that may run or wait."""
+    session_max_open: int = Field(5, ge=1)
+    """Turns of one session that may run or wait."""
+    session_turns_per_minute: int = Field(30, ge=1)
+    tenant_turns_per_minute: int = Field(3000, ge=1)
+    breaker_failures: int = Field(5, ge=1)
+    """So many failures of the model in a row, and turns fail at once until `breaker_seconds` have passed."""
+    breaker_seconds: float = Field(10.0, ge=0)
+
+    retention_days: int | None = Field(180, ge=1)
+    """Sessions that were silent for so long are erased. None: kept."""
+    trace_retention_days: int | None = Field(7, ge=0)
+    """Event logs and hidden stages of finished turns are deleted after so long. None: kept with the session."""
+
+    require_api_key: bool = False
+    """Whether creating sessions and acting for a tenant needs an API key (`empathy-r1 keys create`)."""
+    cors_origins: list[str] = []
+    """Origins whose pages may call the API from a browser."""
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _ring(cls, value: Any) -> Any:
+        return ",".join(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _database(self) -> "Settings":
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{self.data_dir / 'empathy-r1.db'}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, file."""
+        _refuse_unknown_variables(set(cls.model_fields))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+
+
+def _config_file() -> Path | None:
+    if named := os.environ.get(CONFIG):
+        if not Path(named).is_file():
+            raise SettingsError(f"{CONFIG} names {named}, which is no file. Expected a TOML file.")
+        return Path(named)
+    return Path("empathy-r1.toml")
+
+
+def _refuse_unknown_variables(known: set[str]) -> None:
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() != CONFIG:
+            field = name[len(PREFIX) :].lower()
+            if field not in known:
+                near = difflib.get_close_matches(field, known, n=1)
+                hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
+                raise SettingsError(f"Unknown setting in the environment: {name}.{hint}")
