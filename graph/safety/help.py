@@ -129,14 +129,37 @@ def places() -> tuple[str, ...]:
 
 
 def short(card: HelpCard, locale: Locale) -> str:
-    """The first line of the card in a few words, such as `988 (call or text)`; the directory where there is none."""
-    if card.region is None or not card.lines:
-        return card.text
+    """Whom to call, as a part of a sentence, such as `the 988 Suicide & Crisis Lifeline at 988 (...)`."""
+    url = card.directory_url
+    first = {line.number: line for line in reversed(card.lines)}
+    if card.region is None:
+        places = [f"{line.place} {line.number}" for line in reversed(first.values())]
+        if locale == "zh":
+            return f"心理援助热线（{'，'.join(places)}，其他地方可以查 {url} ）"
+        return f"a crisis line ({', '.join(f'{line.number} in {line.place}' for line in first.values())}; elsewhere {url} )"
+    if not card.lines:
+        return (
+            f"当地的热线（可以在 {url} 查到）" if locale == "zh" else f"a local crisis line (you can find it at {url} )"
+        )
     line = card.lines[0]
-    ways = {other.how for other in card.lines if other.number == line.number}
+    detail = line.note or line.hours
     if locale == "zh":
-        return f"{line.name} {line.number}" + ("（可打电话，也可发短信）" if len(ways) > 1 else "")
-    return f"the {line.name}, {line.number}" + (" (call or text)" if len(ways) > 1 else "")
+        return f"{line.name} {line.number}" + (f"（{detail}）" if detail else "")
+    return f"the {line.name.removeprefix('the ')} at {line.number}" + (f" ({detail})" if detail else "")
+
+
+def urgent(card: HelpCard, locale: Locale) -> str:
+    """The emergency number as a part of a sentence."""
+    if locale == "zh":
+        return " 或 ".join(card.emergency) or "当地的急救或报警电话"
+    return " or ".join(card.emergency) or "your local emergency number"
+
+
+def takes_text(card: HelpCard) -> bool:
+    """Whether the first line of a known country also takes texts."""
+    return card.region is not None and any(
+        line.how == "text" and line.number == card.lines[0].number for line in card.lines
+    )
 
 
 def _unknown(locale: Locale) -> tuple[HelpLine, ...]:
