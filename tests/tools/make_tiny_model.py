@@ -5,7 +5,7 @@ It knows a handful of scenes in Chinese and English and answers any post with a 
 is of no use to anyone. About a quarter of an hour on two cores.
 
     pip install torch transformers
-    python tests/tools/make_tiny_model.py tests/vllm/model
+    python tests/tools/make_tiny_model.py tests/serving/model
 """
 
 import math
