@@ -4,17 +4,16 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langsmith import tracing_context
 
 from empathy_r1.graph import wire
-from empathy_r1.graph.errors import ModelNotFoundError, ModelUnavailableError, PromptTooLongError
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.models import ContinuesFinalMessage
+from empathy_r1.graph.models.openai_errors import clear_errors
 from empathy_r1.graph.prompts import continue_prompt, instruct_prompt
 from empathy_r1.graph.state import Mode, Timing
 from empathy_r1.graph.wire import Section
@@ -69,17 +68,22 @@ class Ask:
         try:
             # The host's callbacks and tracers see no prompt and no token of a hidden section.
             with tracing_context(enabled=False):
-                stream = self.model.astream(messages, config={"callbacks": []}, **options)
-            async with aclosing(stream) as chunks:
-                async for chunk in chunks:
-                    if chunk.text and "first_token_seconds" not in self.timing:
-                        self.timing["first_token_seconds"] = time.perf_counter() - started
-                    if isinstance(chunk, AIMessageChunk) and chunk.usage_metadata:
-                        usage = dict(chunk.usage_metadata)
-                    if chunk.text:
-                        yield chunk.text
-        except openai.OpenAIError as error:
-            raise model_error(error, self.model) from error
+                stream = cast(
+                    "AsyncGenerator[AIMessageChunk]",
+                    self.model.astream(messages, config={"callbacks": []}, **options),
+                )
+            with clear_errors(type(self.model).__name__):
+                async with aclosing(stream) as chunks:
+                    async for chunk in chunks:
+                        if chunk.usage_metadata:
+                            usage = dict(chunk.usage_metadata)
+                        if chunk.text:
+                            self.timing.setdefault("first_token_seconds", time.perf_counter() - started)
+                            yield chunk.text
+        except ValueError:
+            # langchain-core raises one for a stream without any chunk; a model may well say nothing.
+            if usage or "first_token_seconds" in self.timing:
+                raise
         finally:
             self.timing["seconds"] = time.perf_counter() - started
             _count(self.timing, usage)
@@ -102,22 +106,6 @@ class Ask:
         if self.again:
             options["temperature"] = RETRY_TEMPERATURE
         return continue_prompt(self.conversation, self.chain, self.section, self.locale), options
-
-
-def model_error(error: openai.OpenAIError, model: BaseChatModel) -> Exception:
-    """The error of the OpenAI client as one that says what to do; the cause keeps the details."""
-    where = str(getattr(model, "openai_api_base", None) or type(model).__name__)
-    if isinstance(error, openai.APITimeoutError):
-        return ModelUnavailableError(where, "it did not answer in time")
-    if isinstance(error, openai.APIConnectionError):
-        return ModelUnavailableError(where, "the connection failed")
-    if isinstance(error, openai.NotFoundError):
-        return ModelNotFoundError(where, "a model of the name that was asked for")
-    if isinstance(error, openai.BadRequestError) and "context length" in str(error).lower():
-        return PromptTooLongError(None, None)
-    if isinstance(error, openai.APIStatusError):
-        return ModelUnavailableError(where, f"it answered with status {error.status_code}")
-    return ModelUnavailableError(where, type(error).__name__)
 
 
 def _count(timing: Timing, usage: Mapping[str, Any]) -> None:

@@ -32,9 +32,11 @@ async def screen(state: State, runtime: Runtime[Context]) -> Update:
     context = _context(runtime)
     post = _post(state)
     text = admit(post.text)
+    locale = context.locale or locale_of(text)
     found = safety.screen(text, _posts(state)[:-1])
     update: Update = {
-        "locale": context.locale or locale_of(text),
+        "locale": locale,
+        "in_crisis": safety.holds(found, text, state=state.get("crisis"), locale=locale),
         "level": found.level,
         "kinds": list(found.kinds),
         "messages": [HumanMessage(text, id=post.id, name=post.name)] if text != post.text else [],
@@ -47,7 +49,7 @@ async def screen(state: State, runtime: Runtime[Context]) -> Update:
 
 def route(state: State) -> str:
     """A person in crisis never meets the model."""
-    return "crisis" if state["level"] in ("high", "imminent") else "emotion"
+    return "crisis" if state["in_crisis"] else "emotion"
 
 
 async def emotion(state: State, runtime: Runtime[Context]) -> Update:
@@ -84,7 +86,7 @@ async def response(state: State, runtime: Runtime[Context]) -> Update:
         ),
         post=post.text,
         region=context.region,
-        help_in_view=_help_stays(state),
+        closing=_closing(state, context),
         degraded=state.get("degraded"),
     )
     message = await speak(speech.pieces(), post)
@@ -110,6 +112,7 @@ async def guard(state: State, runtime: Runtime[Context]) -> Update:
     if context.reveal_chain:
         update["chain"] = Chain(**{section: _chain(state).get(section, "") for section in HIDDEN})  # type: ignore[typeddict-item]
     if _help_stays(state):
+        update["crisis"] = safety.rest(state.get("crisis"))
         update["card"] = safety.help_for(context.region, state["locale"]).as_json()
     return update
 
@@ -197,6 +200,10 @@ def _chain(state: State) -> dict[Section, str]:
 
 def _help_stays(state: State) -> bool:
     return state["level"] == "concern" or state.get("crisis") is not None
+
+
+def _closing(state: State, context: Context) -> str:
+    return safety.help_in_view(context.region, state["locale"], state.get("crisis")) if _help_stays(state) else ""
 
 
 async def _once(text: str) -> AsyncGenerator[str]:

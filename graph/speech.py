@@ -19,8 +19,8 @@ class Speech:
     ask: Ask
     post: str
     region: str | None
-    help_in_view: bool
-    """Whether a line with help closes the reply."""
+    closing: str
+    """A line with help that closes the reply, or nothing."""
     degraded: Degraded | None
     withheld: Counter[str] = field(default_factory=Counter)
 
@@ -56,8 +56,8 @@ class Speech:
             else:
                 self.degraded = "fixed"
                 yield FIXED[locale]
-        if self.help_in_view:
-            yield "\n\n" + safety.help_in_view(self.region, locale)
+        if self.closing:
+            yield f"\n\n{self.closing}"
 
     async def _once(self) -> AsyncGenerator[str]:
         split = wire.SectionStream(inside=self.ask.opened)
@@ -78,7 +78,7 @@ class Speech:
             self.withheld += watch.withheld
             self._keep(split)
 
-    def _guard(self, split: wire.SectionStream) -> "safety.Guard":
+    def _guard(self, split: wire.SectionStream) -> safety.Guard:
         hidden = (text for section, text in split.sections.items() if section != "response")
         return safety.Guard(
             locale=self.ask.locale, region=self.region, sealed=[*self.ask.chain.values(), *hidden], post=self.post

@@ -82,6 +82,8 @@ class State(Input, Output):
     """Private state of a run. Hidden sections are sealed, so that no stream, event or log prints them."""
 
     locale: Locale
+    in_crisis: bool
+    """The crisis dialogue takes this turn."""
     strategy: SecretStr | None
 
 
