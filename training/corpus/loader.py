@@ -35,6 +35,4 @@ def _read(line: str, place: str) -> Record:
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        raise ValueError(
-            f"{place} is not a record of the corpus: {error}. Correct the line by schema.py."
-        ) from error
+        raise ValueError(f"{place} is not a record of the corpus: {error}. Correct the line by schema.py.") from error

@@ -29,8 +29,12 @@ TOPICS: tuple[Topic, ...] = (
     Topic("campus", "校园生活", ("dormitory", "left_out", "supervisor", "humiliated_by_teacher", "stalled_thesis")),
     Topic("bullying", "欺凌", ("at_school", "online", "bystander", "long_ago", "at_work")),
     Topic("work", "工作压力", ("overtime", "superior", "shifts", "appraisal", "abusive_customers")),
-    Topic("job_loss", "失业与求职", ("laid_off", "too_old_to_hire", "first_job", "hidden_from_family", "closed_business")),
-    Topic("labour", "打工与奔波", ("delivery", "factory", "unpaid_wages", "children_left_behind", "not_at_home_in_city")),
+    Topic(
+        "job_loss", "失业与求职", ("laid_off", "too_old_to_hire", "first_job", "hidden_from_family", "closed_business")
+    ),
+    Topic(
+        "labour", "打工与奔波", ("delivery", "factory", "unpaid_wages", "children_left_behind", "not_at_home_in_city")
+    ),
     Topic("parents", "与父母", ("control", "favoured_sibling", "parents_quarrel", "silent_father", "indebted")),
     Topic("elder_care", "照护老人", ("dementia", "far_from_sick_parent", "only_child", "siblings_dispute", "worn_out")),
     Topic("parenting", "养育孩子", ("newborn", "teenager", "homework", "special_needs", "empty_nest")),
@@ -54,7 +58,11 @@ TOPICS: tuple[Topic, ...] = (
     Topic("self_harm", "自伤与轻生", ("urge", "history", "wish_not_to_be", "plan", "friend_at_risk")),
     Topic("reality", "现实感", ("watched", "voices", "intrusive_thoughts", "unreal", "relative")),
     Topic("habits", "沉迷与习惯", ("games", "short_videos", "alcohol", "shopping", "pornography")),
-    Topic("later_life", "退休与晚年", ("retired", "widowed_and_dating", "fear_of_death", "raising_grandchild", "looking_back")),
+    Topic(
+        "later_life",
+        "退休与晚年",
+        ("retired", "widowed_and_dating", "fear_of_death", "raising_grandchild", "looking_back"),
+    ),
 )
 
 HELD_OUT = frozenset({"pets", "migration", "later_life"})
@@ -102,7 +110,9 @@ def brief(record_id: str) -> Brief:
     """
     locale, _, number = record_id.partition("-")
     if locale not in SIZE or not number.isdigit() or not 1 <= int(number) <= SIZE[locale]:
-        raise ValueError(f"The plan has no record {record_id!r}: expected zh-0001 to zh-{SIZE['zh']} or en-0001 to en-{SIZE['en']:04}.")
+        raise ValueError(
+            f"The plan has no record {record_id!r}: expected zh-0001 to zh-{SIZE['zh']} or en-0001 to en-{SIZE['en']:04}."
+        )
     turn, place = divmod(int(number) - 1, len(TOPICS))
     topic = TOPICS[place]
     return Brief(

@@ -102,8 +102,7 @@ def chain(record: Record) -> dict[Section, str]:
         for e in record.emotions
     )
     wanted = " ".join(
-        _word(INTENTIONS, key, record.locale)
-        for key in (record.intention.primary, *record.intention.secondary)
+        _word(INTENTIONS, key, record.locale) for key in (record.intention.primary, *record.intention.secondary)
     )
     return {
         "emotion": f"{felt}{SEPARATOR}{record.emotion_summary}",
