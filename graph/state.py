@@ -1,12 +1,13 @@
 """What flows through the graph: input, output, private state, and the context of a run."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
-from pydantic import SecretStr
+from pydantic import SecretStr, WithJsonSchema
+from typing_extensions import NotRequired, TypedDict  # pydantic needs this one before Python 3.12
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety.levels import Kind, Level
@@ -91,8 +92,8 @@ class State(Input, Output):
 class Context:
     """What a run needs from its host."""
 
-    model: BaseChatModel | None = None
-    """The policy. None takes the embedded model."""
+    model: Annotated[BaseChatModel | None, WithJsonSchema({"type": "null"})] = None
+    """The policy. None takes the embedded model; a host that sends its context as JSON can send nothing else."""
     locale: Locale | None = None
     """Language of the reply. None takes the language of the post."""
     region: str | None = None

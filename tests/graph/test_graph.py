@@ -170,7 +170,7 @@ async def test_a_model_that_stays_away_is_a_clear_error():
 
 async def test_a_reply_that_breaks_off_is_not_begun_again():
     def fail(messages, said):
-        deep = messages[-1].text.endswith("<strategy>\n") and said > 24
+        deep = messages[-1].text.endswith("<strategy>\n") and said > 20
         return ModelUnavailableError("here", "it died") if deep else None
 
     model = ScriptedModel(script=ZH_CHAIN, piece=4, fail=fail)
@@ -255,3 +255,10 @@ async def test_asked_whether_it_is_human_it_tells_the_truth():
     model = ScriptedModel(script=ZH_CHAIN)
     result = await graph.ainvoke(ask("你是真人还是机器人？我想知道。"), context=Context(model=model))
     assert "人工智能" in result["messages"][-1].text
+
+
+def test_studio_can_draw_and_fill_every_form():
+    assert set(graph.get_graph().nodes) >= {"screen", "emotion", "cause", "intention", "response", "guard", "crisis"}
+    assert "messages" in graph.get_input_jsonschema()["properties"]
+    assert "level" in graph.get_output_jsonschema()["properties"]
+    assert graph.get_context_jsonschema()["properties"]["model"] == {"default": None, "title": "Model", "type": "null"}
