@@ -1,13 +1,13 @@
 """What flows through the graph: input, output, private state, and the context of a run."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from pydantic import SecretStr, WithJsonSchema
-from typing_extensions import NotRequired, TypedDict  # pydantic needs this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety.levels import Kind, Level

@@ -25,7 +25,7 @@ def chat(
     database_url: DatabaseUrl = None,
     region: Annotated[str | None, typer.Option(help="Country for help lines, such as CN or US.")] = None,
 ) -> None:
-    """Answers one post, or talks in the terminal: Enter sends, a line that ends in \\ goes on, Ctrl-D leaves."""
+    r"""Answers one post, or talks in the terminal: Enter sends, a line that ends in \ goes on, Ctrl-D leaves."""
     with errors():
         chosen = settings(
             reveal_chain=reveal_chain or None,

@@ -22,6 +22,5 @@ def serve(
 
         chosen = settings(host=host, port=port, model_url=model_url, model=model, database_url=database_url)
         app = create_app(chosen)
-        shown = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0", "::") else chosen.host
-        typer.echo(f"Empathy-R1: http://{shown}:{chosen.port}/")
+        typer.echo(f"Empathy-R1: http://{'localhost' if chosen.host == '127.0.0.1' else chosen.host}:{chosen.port}/")
         uvicorn.run(app, host=chosen.host, port=chosen.port, log_level="warning", timeout_graceful_shutdown=30)

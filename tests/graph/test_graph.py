@@ -261,4 +261,4 @@ def test_studio_can_draw_and_fill_every_form():
     assert set(graph.get_graph().nodes) >= {"screen", "emotion", "cause", "intention", "response", "guard", "crisis"}
     assert "messages" in graph.get_input_jsonschema()["properties"]
     assert "level" in graph.get_output_jsonschema()["properties"]
-    assert graph.get_context_jsonschema()["properties"]["model"] == {"default": None, "title": "Model", "type": "null"}
+    assert graph.get_context_jsonschema()["properties"]["model"] == {"default": None, "type": "null"}
