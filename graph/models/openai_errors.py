@@ -1,5 +1,6 @@
 """The errors of the OpenAI client as ours: where the model was expected, what went wrong, what to do."""
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 import openai
 
 from empathy_r1.graph.errors import ModelError, ModelNotFoundError, ModelUnavailableError, PromptTooLongError
+
+OTHER_API = "an OpenAI-compatible API; its address usually ends in /v1"
 
 
 @contextmanager
@@ -20,7 +23,7 @@ def clear_errors(where: str, model: str = "") -> Iterator[None]:
         yield
     except openai.APIStatusError as error:
         raise model_error(error, where, model) from None
-    except (openai.OpenAIError, TimeoutError) as error:
+    except (openai.OpenAIError, TimeoutError, json.JSONDecodeError) as error:
         raise model_error(error, where, model) from error
 
 
@@ -34,7 +37,7 @@ def model_error(error: Exception, where: str, model: str = "") -> ModelError:
         case openai.NotFoundError() if "model" in error.message.lower():
             return ModelNotFoundError(where, f"one that is called {model or 'so'}")
         case openai.NotFoundError():
-            return ModelNotFoundError(where, "an OpenAI-compatible API; its address usually ends in /v1")
+            return ModelNotFoundError(where, OTHER_API)
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ModelUnavailableError(where, f"it refused the API key with status {error.status_code}")
         case openai.APIStatusError() if _CONTEXT.search(error.message):
@@ -44,6 +47,8 @@ def model_error(error: Exception, where: str, model: str = "") -> ModelError:
             )
         case openai.APIStatusError():
             return ModelUnavailableError(where, f"it answered with status {error.status_code}")
+        case json.JSONDecodeError():
+            return ModelUnavailableError(where, "it answered with something else than JSON")
         case openai.APIError():
             return ModelUnavailableError(where, "it broke off with an error while it answered")
         case _:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from empathy_r1.graph.errors import ModelNotFoundError, ModelUnavailableError
 from empathy_r1.graph.models import ContinuesFinalMessage
-from empathy_r1.graph.models.openai_errors import clear_errors
+from empathy_r1.graph.models.openai_errors import OTHER_API, clear_errors
 
 CONNECT_SECONDS = 5.0
 _NO_KEY = "none"
@@ -139,11 +139,15 @@ def served_models(base_url: str, *, api_key: str | None = None, timeout: float =
         ModelNotFoundError: something else answers at that address.
     """
     base_url = _with_path(base_url)
-    with (
-        clear_errors(base_url),
-        openai.OpenAI(base_url=base_url, api_key=api_key or _NO_KEY, max_retries=0, timeout=timeout) as client,
-    ):
-        return [entry.id for entry in client.models.list()]
+    key = api_key or _NO_KEY
+    try:
+        with (
+            clear_errors(base_url),
+            openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout) as client,
+        ):
+            return [str(entry.id) for entry in client.models.list()]
+    except (AttributeError, TypeError, ValueError) as error:  # what the client makes of an answer in another shape
+        raise ModelNotFoundError(base_url, OTHER_API) from error
 
 
 def _with_path(base_url: str) -> str:

@@ -1,0 +1,91 @@
+"""A TCP proxy that loses its server in the middle of an answer, and servers that misbehave in other ways."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Cut:
+    """When the proxy breaks a connection: at the answer to a request that holds `marker`, `times` times."""
+
+    marker: bytes
+    after: Callable[[bytes], bool] = bool
+    """Told the answer so far; True breaks the connection before its last piece is passed on."""
+    times: int = 1
+    made: int = 0
+    requests: list[bytes] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def cutting_proxy(port: int, cut: Cut) -> AsyncIterator[str]:
+    """Forwards to the server on loopback `port`, but for what `cut` says. Yields its base URL."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+        asked, answered = bytearray(), bytearray()
+
+        async def send() -> None:
+            while data := await reader.read(65536):
+                if answered:
+                    asked.clear()
+                    answered.clear()
+                asked.extend(data)
+                up_writer.write(data)
+                await up_writer.drain()
+            up_writer.close()
+
+        async def receive() -> None:
+            while data := await up_reader.read(65536):
+                answered.extend(data)
+                if cut.made < cut.times and cut.marker in asked and cut.after(bytes(answered)):
+                    cut.made += 1
+                    writer.transport.abort()
+                    up_writer.transport.abort()
+                    return
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        await asyncio.gather(send(), receive(), return_exceptions=True)
+
+    async with _listening(serve) as url:
+        yield url
+
+
+@asynccontextmanager
+async def answering(answer: bytes | None) -> AsyncIterator[str]:
+    """A server that gives every request `answer` and closes; None leaves it waiting for ever."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is None:
+            await reader.read()  # until the client gives up
+        else:
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    async with _listening(serve) as url:
+        yield url
+
+
+def http(status: str, body: str, kind: str = "application/json") -> bytes:
+    """A whole HTTP answer."""
+    data = body.encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + data
+
+
+@asynccontextmanager
+async def _listening(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"],
+) -> AsyncIterator[str]:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        server.close_clients() if hasattr(server, "close_clients") else None
+        await asyncio.wait_for(server.wait_closed(), 10)
