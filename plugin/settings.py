@@ -25,9 +25,9 @@ from empathy_r1.plugin.errors import SettingsError
 PREFIX = "EMPATHY_R1_"
 CONFIG = f"{PREFIX}CONFIG"
 
-DoubleTexting = Literal["enqueue", "reject", "interrupt", "coalesce"]
-"""What happens to a post that comes while another is being answered: it waits its turn; it is refused; it stops
-the other; or it joins the posts that wait, and one reply answers all of them."""
+DoubleTexting = Literal["enqueue", "reject", "interrupt"]
+"""What happens to a post that comes while another is being answered: it waits its turn; it is refused; or it stops
+the other."""
 
 
 def _data_dir() -> Path:
@@ -77,25 +77,8 @@ class Settings(BaseSettings):
     """How long a stopping process lets its turns go on before it hands them over."""
     max_running: int = Field(32, ge=1)
     """Turns that one process answers at once."""
-    max_waiting: int = Field(1000, ge=0)
-    """Turns that may wait, over all processes."""
-    tenant_max_open: int = Field(500, ge=1)
-    """Turns of one tenant that may run or wait."""
     session_max_open: int = Field(5, ge=1)
     """Turns of one session that may run or wait."""
-    session_turns_per_minute: int = Field(30, ge=1)
-    tenant_turns_per_minute: int = Field(3000, ge=1)
-    breaker_failures: int = Field(5, ge=1)
-    """So many failures of the model in a row, and turns fail at once until `breaker_seconds` have passed."""
-    breaker_seconds: float = Field(10.0, ge=0)
-
-    retention_days: int | None = Field(180, ge=1)
-    """Sessions that were silent for so long are erased. None: kept."""
-    trace_retention_days: int | None = Field(7, ge=0)
-    """Event logs and hidden stages of finished turns are deleted after so long. None: kept with the session."""
-
-    require_api_key: bool = False
-    """Whether creating sessions and acting for a tenant needs an API key (`empathy-r1 keys create`)."""
     cors_origins: list[str] = []
     """Origins whose pages may call the API from a browser."""
 

@@ -43,6 +43,14 @@ class TurnView(_View):
     """Sequence number of the turn's last event so far."""
 
 
+class SessionSummary(_View):
+    """A session without what was said in it."""
+
+    session_id: str
+    last_active: datetime
+    turns: int
+
+
 class SessionView(_View):
     """A session with its turns, oldest first."""
 
@@ -56,15 +64,6 @@ class SessionView(_View):
     turns: list[TurnView] = []
 
 
-class Principal(_View):
-    """Who calls: the tenant behind an API key, or the holder of one session's token."""
-
-    tenant: str
-    scopes: frozenset[str]
-    session_id: str | None = None
-    key_id: str | None = None
-
-
 class Receipt(_View):
     """Proof of an erasure: what was deleted and when, without any content."""
 
@@ -75,22 +74,13 @@ class Receipt(_View):
     """Table -> deleted rows."""
 
 
-class ConsentView(_View):
-    """One entry of the consent ledger. Training is never consented to by default."""
-
-    purpose: str
-    version: str
-    granted: datetime
-    withdrawn: datetime | None = None
-
-
 class Health(_View):
     """Whether this process can do its work; `ready` means: send it posts."""
 
     ready: bool
     database: bool
-    model: bool | None
-    """None: not asked yet. An embedded model is there when the process is."""
+    model: bool
+    """An embedded model is there when the process is; a server's is asked."""
     draining: bool
     running: int
-    waiting: int
+    """Turns that this process answers at the moment."""

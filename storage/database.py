@@ -1,0 +1,88 @@
+"""The connection to SQLite or PostgreSQL, with the settings that make each durable and forgetful."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from empathy_r1.storage.errors import StorageError
+
+DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+
+
+class Database:
+    """An engine over one database address."""
+
+    def __init__(self, address: str) -> None:
+        """Opens no connection yet.
+
+        Raises:
+            StorageError: an address of another kind of database, or its driver is not installed.
+        """
+        self.engine = _engine(address)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end of the block."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self.engine.dispose()
+
+
+def _engine(address: str) -> AsyncEngine:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise StorageError("The database address cannot be read. " + _EXPECTED) from None
+    if url.drivername not in DRIVERS:
+        raise StorageError(f"The database {url.drivername!r} is not supported. " + _EXPECTED)
+    if url.drivername == "sqlite+aiosqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_async_engine(url, connect_args={"timeout": 30, "isolation_level": None})
+        event.listen(engine.sync_engine, "connect", _sqlite_connect)
+        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+        return engine
+    try:
+        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise StorageError(
+            "PostgreSQL requires the 'postgres' extra. Install it with: pip install 'empathy-r1[postgres]'"
+        ) from None
+
+
+def _sqlite_connect(connection: Any, record: object) -> None:
+    cursor = connection.cursor()
+    # WAL lets readers go on beside the one writer; secure_delete overwrites what is erased.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "busy_timeout=30000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Any) -> None:
+    # The driver's own transactions would begin without a write lock and fail when they upgrade to one.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_EXPECTED = "Expected sqlite+aiosqlite:///file or postgresql+psycopg://user:password@host/name."
+
+__all__ = ["Database", "SQLAlchemyError"]

@@ -1,0 +1,1 @@
+"""Alembic's scripts; empathy_r1.storage.migrate runs them."""
