@@ -206,7 +206,7 @@ class Words:
     def move(self, move: str, track: Track) -> str:
         """The next sentence of a supporting move, in the words of `track`."""
         rows = self.table["move"][move]
-        name = "minor" if self.talk.minor and "minor" in rows else track
+        name: str = "minor" if self.talk.minor and "minor" in rows else track
         name = {"harm_from_others": "abuse", "other_danger": "other"}.get(name, name)
         name = name if name in rows else "any"
         return self.fill(self.talk.say(f"move.{move}.{name}", rows[name]))

@@ -1,66 +1,154 @@
-"""Watches a reply while it streams: nothing forbidden is shown, and what is withheld is counted."""
+"""Watches a reply while it streams: nothing forbidden is shown, and what is withheld is counted.
 
-import re
+The stream is held back by the sentence. Each sentence is read together with the end of what is already shown; one that
+breaks a rule is left out, the first of its kind is replaced by a sentence of the table, and a reply of which nothing is
+left becomes a fixed one. What is shown does not depend on how the stream is cut into pieces.
+"""
+
 from collections import Counter
 from collections.abc import Sequence
 
 from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety._contacts import contacts
+from empathy_r1.graph.safety._forbidden import broken, fixed, identity_patterns, illnesses, instead, plain
+from empathy_r1.graph.safety._leaks import ENDING, Foreign, Loop, Sealed, bare, leaks
+from empathy_r1.graph.safety._sentences import Sentences
+from empathy_r1.graph.safety._tables import load
+from empathy_r1.graph.safety.help import help_for, short
 
-_END = re.compile(r"[。！？!?…；;\n]+|\.(?=\s)")
-_BAD = {
-    "chain": re.compile(r"</?\s*(?:emotion|cause|intention|strategy|response)\s*>", re.IGNORECASE),
-    "template": re.compile(r"<\|[^|]*\|>|\[/?INST\]"),
-    "diagnosis": re.compile(
-        r"你(?:这是|得了|患有|有)(?:抑郁症|双相|焦虑症)|you have (?:depression|bipolar)", re.IGNORECASE
-    ),
-}
-_HUMAN = re.compile(
-    r"你是(?:真)?人吗|你是机器人吗|你是(?:不是)?ai吗|are you (?:a |an )?(?:human|real|robot|bot|ai)\b", re.IGNORECASE
+_CONTEXT = 120
+"""Characters already shown that are read again with the next sentence."""
+_MOST_INSTEAD = 2
+"""Table sentences in one reply; what is withheld beyond them leaves no trace but its count."""
+_OWN_ILLNESS = (
+    "确诊",
+    "诊断",
+    "医生",
+    "得了",
+    "患",
+    "我有",
+    "diagnos",
+    "doctor",
+    "i have",
+    "i suffer",
+    "my ",
+    "i am",
+    "i was",
 )
 
 
 class Guard:
-    """Feeds a reply through the checks, held back by the sentence."""
+    """Passes on what may be shown of one reply.
+
+    Args:
+        locale: language that the reply must have.
+        region: country whose help lines may be named.
+        sealed: the hidden sections of the chain, of which no long piece may be shown.
+        post: the person's post; its own words may be said again, and a diagnosis named in it may be referred to.
+    """
 
     def __init__(
         self, *, locale: Locale, region: str | None = None, sealed: Sequence[str] = (), post: str = ""
     ) -> None:
         self.withheld: Counter[str] = Counter()
+        """Rule name -> sentences withheld."""
         self.text = ""
-        self._held = ""
+        """Everything shown."""
+        self._locale: Locale = locale
+        self._card = help_for(region, locale)
+        self._sentences = Sentences()
+        self._sealed = Sealed(sealed, post)
+        self._foreign = Foreign(locale)
+        self._loop = Loop()
+        self._spared = _spared(post)
+        self._own = False
+        self._replaced: set[str] = set()
+        self._ended = False
 
     def feed(self, text: str) -> str:
-        """Takes the next piece of the reply and returns what may be shown."""
-        self._held += text
-        shown = ""
-        while mark := _END.search(self._held):
-            shown += self._pass(self._held[: mark.end()])
-            self._held = self._held[mark.end() :]
-        return shown
+        """Takes the next piece of the reply and returns what may be shown of it."""
+        if self._ended:
+            return ""
+        return "".join(self._pass(sentence) for sentence in self._sentences.feed(text))
 
     def close(self) -> str:
         """Ends the reply and returns what may still be shown."""
-        held, self._held = self._held, ""
-        return self._pass(held)
+        shown = "" if self._ended else self._pass(self._sentences.rest())
+        self._ended = True
+        if not self._own and self.withheld:
+            shown += self._show(fixed(self._locale))
+            self._own = True
+        return shown
 
     def _pass(self, sentence: str) -> str:
-        for name, pattern in _BAD.items():
-            if pattern.search(sentence):
-                self.withheld[name] += 1
-                return ""
-        self.text += sentence
-        return sentence
+        if self._ended or not sentence:
+            return ""
+        before = self.text[-_CONTEXT:]
+        rules = self._rules(before, sentence)
+        if not rules:
+            self._own = self._own or bool(bare(sentence))
+            self.text += sentence
+            return sentence
+        self.withheld.update(rules)
+        self._ended = any(rule in ENDING for rule in rules)
+        line = next((said for rule in rules if (said := instead(self._locale).get(rule))), "")
+        if not line or line in self._replaced or len(self._replaced) >= _MOST_INSTEAD:
+            return ""
+        self._replaced.add(line)
+        line = line.replace("{line}", short(self._card, self._locale))
+        return self._show(line) + self._keep(_blanks(sentence) or ("" if self._locale == "zh" else " "))
+
+    def _rules(self, before: str, sentence: str) -> list[str]:
+        if not bare(sentence):
+            return ["loop"] if self._loop.turns(sentence) else []
+        if leak := leaks(sentence):
+            return ["contact"] if leak == "encoded" and contacts(before, sentence, self._card) else [leak]
+        if self._sealed.shown_by(before, sentence):
+            return ["chain_leak"]
+        rules = broken(before, sentence, self._spared)
+        if contacts(before, sentence, self._card):
+            rules.append("contact")
+        if rules:
+            return rules
+        if self._foreign.wrong(sentence):
+            return ["language"]
+        return ["loop"] if self._loop.turns(sentence) else []
+
+    def _show(self, line: str) -> str:
+        if self.text and self.text[-1] not in ' \n。！？!?…；;”"’」』）)':
+            line = ("。" if self._locale == "zh" else ". ") + line
+        return self._keep(line)
+
+    def _keep(self, text: str) -> str:
+        self.text += text
+        return text
+
+
+def _blanks(sentence: str) -> str:
+    return sentence[len(sentence.rstrip()) :]
 
 
 def check(
     text: str, *, locale: Locale, region: str | None = None, sealed: Sequence[str] = (), post: str = ""
 ) -> list[str]:
-    """The rules that a whole reply breaks."""
-    return [name for name, pattern in _BAD.items() if pattern.search(text)]
+    """Names of the rules that a whole reply breaks, one for each sentence that `Guard` would withhold."""
+    guard = Guard(locale=locale, region=region, sealed=sealed, post=post)
+    guard.feed(text)
+    guard.close()
+    return sorted(guard.withheld.elements())
 
 
 def identity_answer(text: str, locale: Locale) -> str | None:
-    """The truth, where a person asks whether a human is speaking; else None."""
-    if not _HUMAN.search(text):
+    """The truth, where a person asks whether a human or a professional is speaking; else None."""
+    if not identity_patterns().search(plain(text[-2000:])):
         return None
-    return "我是 AI，不是真人。" if locale == "zh" else "I am an AI, not a human being."
+    answer: str = load("disclosures")["identity"][locale]
+    return answer
+
+
+def _spared(post: str) -> tuple[str, ...]:
+    """Illnesses that the person speaks of as diagnosed."""
+    text = plain(post[:8000])
+    if not any(word in text for word in _OWN_ILLNESS):
+        return ()
+    return tuple(sorted({m[0] for m in illnesses().finditer(text)}, key=len, reverse=True))

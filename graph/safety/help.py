@@ -113,7 +113,7 @@ def help_for(region: str | None, locale: Locale) -> HelpCard:
 
 
 def country_of(region: str | None) -> str | None:
-    """The country code in `region`, upper case, or None: `cn`, `zh-CN`, `CN-HK` (Hong Kong), `US-CA` (United States)."""
+    """The country code in `region`, upper case, or None: `cn`, `zh-CN`, `CN-HK` (Hong Kong), `US-CA` (the US)."""
     parts = [p for p in re.split(r"[-_]", (region or "").strip()) if p.isascii() and p.isalpha()]
     if not parts:
         return None
@@ -136,7 +136,8 @@ def short(card: HelpCard, locale: Locale) -> str:
         places = [f"{line.place} {line.number}" for line in reversed(first.values())]
         if locale == "zh":
             return f"心理援助热线（{'，'.join(places)}，其他地方可以查 {url} ）"
-        return f"a crisis line ({', '.join(f'{line.number} in {line.place}' for line in first.values())}; elsewhere {url} )"
+        named = ", ".join(f"{line.number} in {line.place}" for line in first.values())
+        return f"a crisis line ({named}; elsewhere {url} )"
     if not card.lines:
         return (
             f"当地的热线（可以在 {url} 查到）" if locale == "zh" else f"a local crisis line (you can find it at {url} )"

@@ -1,0 +1,130 @@
+"""The word rules of the guard: compiles tables/guard_*.toml and finds what a sentence breaks."""
+
+import html
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety._normal import prepare
+from empathy_r1.graph.safety._tables import load
+
+_HAN = "\u3400-\u9fff"
+_MARKDOWN = re.compile(r"[*_`#>|~]+")
+_TAGS = re.compile(r"<[^<>]{0,40}>")
+_TRADITIONAL = str.maketrans({p[0]: p[1] for p in load("guard_zh")["traditional"].split()})
+_QUOTE = r"\"[^\"]{1,60}\""
+_ATTRIBUTION = (
+    r"说|讲|写|骂|提到|告诉|觉得|认为|喊|问|那句|这句|一句|这样的话|的话|念头|声音|标签|想法|听到|听见"
+    r"|\b(?:said|says?|saying|told|tells?|telling|wrote|writes?|thought|thinking|thinks?|words?|calls?|called|heard|hears?|hear|message|label|voice|believe)\b"
+)
+_QUOTED = re.compile(
+    rf"(?:(?:{_ATTRIBUTION})[^.。!?\"\n]{{0,40}}{_QUOTE})|(?:{_QUOTE}[^.。!?\"\n]{{0,10}}(?:{_ATTRIBUTION}))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of a guard table."""
+
+    name: str
+    patterns: tuple[re.Pattern[str], ...]
+    allow: re.Pattern[str] | None
+    quotes: bool
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rules of both languages: a reply may mix them."""
+    return tuple(_rule(row, table["words"]) for table in _tables().values() for row in table["rule"])
+
+
+def plain(text: str) -> str:
+    """The text as the rules read it: prepared like a post, without markup, without blanks between Han characters."""
+    text = html.unescape(text).replace("《", " ").replace("》", " ").replace("您", "你").translate(_TRADITIONAL)
+    text = _MARKDOWN.sub("", _TAGS.sub("", text))
+    text = re.sub(rf"(?<=[{_HAN}，、])\s+(?=[{_HAN}])", "", text)
+    return prepare(re.sub(r"\s+", " ", text))
+
+
+def broken(before: str, sentence: str, spared: tuple[str, ...] = ()) -> list[str]:
+    """Names of the rules that `sentence` breaks, read together with what was shown `before` it.
+
+    Args:
+        before: the end of what is already shown.
+        sentence: what is about to be shown.
+        spared: illnesses that the person named as their own diagnosis; naming them again diagnoses nobody.
+    """
+    whole = plain(before + sentence)
+    start = len(plain(before)) if before.strip() else 0
+    for illness in spared:
+        whole = whole.replace(illness, " " * len(illness))
+    unquoted = _QUOTED.sub(lambda m: re.sub(_QUOTE, lambda q: " " * len(q[0]), m[0]), whole) if '"' in whole else whole
+    found = []
+    for rule in rules():
+        text = unquoted if rule.quotes else whole
+        if rule.name not in found and _hit(rule, text, start):
+            found.append(rule.name)
+    return found
+
+
+@cache
+def illnesses() -> re.Pattern[str]:
+    """Names of illnesses in both languages."""
+    return re.compile("|".join(table["words"]["illness"] for table in _tables().values()) + "|depression")
+
+
+@cache
+def identity_patterns() -> re.Pattern[str]:
+    """Questions whether a human is speaking."""
+    return re.compile(
+        "|".join(f"(?:{_expand(p, t['words'])})" for t in _tables().values() for p in t["identity"]["patterns"])
+    )
+
+
+def about(locale: Locale) -> dict[str, str]:
+    """Rule name -> what it withholds, for the published protocol."""
+    return {row["name"]: row["about"] for row in _tables()[locale]["rule"]}
+
+
+def instead(locale: Locale) -> dict[str, str]:
+    """Rule name -> the sentence that is said instead; empty where nothing is."""
+    table = _tables()[locale]
+    return {row["name"]: row["instead"] for row in table["rule"]} | {"contact": table["contact"]}
+
+
+def fixed(locale: Locale) -> str:
+    """What is said when nothing of a reply may be shown."""
+    text: str = _tables()[locale]["fixed"]
+    return text
+
+
+@cache
+def _tables() -> dict[Locale, dict[str, Any]]:
+    return {"zh": load("guard_zh"), "en": load("guard_en")}
+
+
+def _hit(rule: Rule, text: str, start: int) -> bool:
+    if not any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text)):
+        return False
+    if rule.allow is None:
+        return True
+    text = rule.allow.sub(lambda m: " " * len(m[0]), text)
+    return any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text))
+
+
+def _rule(row: dict[str, Any], words: dict[str, str]) -> Rule:
+    allow = row.get("allow", [])
+    return Rule(
+        name=row["name"],
+        patterns=tuple(re.compile(_expand(p, words)) for p in row["patterns"]),
+        allow=re.compile("|".join(f"(?:{_expand(p, words)})" for p in allow)) if allow else None,
+        quotes=row.get("quotes", False),
+    )
+
+
+def _expand(pattern: str, words: dict[str, str]) -> str:
+    pattern = re.sub(r"<([a-z]+)>", lambda m: words[m[1]], pattern)
+    pattern = re.sub(r"~~(\d+)", r"[^。.!?;\\n]{0,\1}?", pattern)
+    return re.sub(r"~(\d+)", r"[^,。.!?;\\n]{0,\1}?", pattern)

@@ -1,0 +1,155 @@
+"""Finds what is not a reply at all: the hidden chain, template tokens, code, loops, another language."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale
+from empathy_r1.graph.wire import SECTIONS
+
+_NAMES = "|".join(
+    (*SECTIONS, "think", "thinking", "reasoning", "analysis", "scratchpad", "answer", "empathy_think", r"l[1-4]")
+)
+_NAMES_ZH = "情绪|起因|原因|意图|策略|回应|回复|分析|思考|推理"
+_TAG = re.compile(
+    rf"[<‹〈«《【\[{{(]\s?/?\s?(?:{_NAMES}|{_NAMES_ZH})\s?/?\s?[>›〉»》】\]}})]|</?\s?(?:{_NAMES})\b|&lt;/?(?:{_NAMES})"
+)
+_LABEL = re.compile(
+    r"^\W*(?:[0-9一二三四五]\W{1,2})?(?:情绪|起因|原因|意图|策略|回应策略|回复策略|内部分析|隐藏分析|情绪分析|意图分析"
+    r"|思考过程|推理过程|系统提示词?|共情链|分析过程"
+    r"|emotions?|causes?|intentions?|intent|strategy|response strategy|chain of empathy|chain of thought"
+    r"|hidden (?:analysis|chain|reasoning)"
+    r"|system prompt|internal (?:notes?|analysis|reasoning)|reasoning|my analysis|analysis)\s?(?:标签|识别|判断|is)?\s?[:：｜|=]"
+)
+_WORDS = "|".join(re.escape(w) for label in EMOTIONS for w in (label.zh, label.key))
+_GRADES = "|".join(re.escape(w) for label in INTENSITIES for w in (label.zh, label.key))
+_AIMS = "|".join(re.escape(w) for label in (*EMOTIONS, *INTENTIONS) for w in (label.zh, label.key))
+_CODED = re.compile(rf"(?:{_WORDS})\s?[/／]\s?(?:{_GRADES})(?![a-z])|(?:{_AIMS})[^。.!?]{{0,12}}｜")
+_META = re.compile(
+    r"(?:我的|以下是|这是|输出)(?:完整的?|全部的?)?(?:系统提示词?|系统指令|内部指令|隐藏(?:的)?(?:分析|推理|思考)|提示词)"
+    r"|(?:开发者模式|越狱模式|dan ?模式)"
+    r"|\b(?:my|the|here (?:is|are) (?:my|the)) (?:full |hidden |original |internal )*(?:system prompt|system message"
+    r"|hidden (?:analysis|reasoning|chain)|instructions (?:are|say|tell me))"
+    r"|\b(?:developer|jailbreak|dan|god) mode\b"
+)
+_TEMPLATE = re.compile(
+    r"<\|[^|<>]{0,40}\|?>|[‹<][|｜]|[|｜][›>]|\[/?inst\]|<</?sys>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
+    r"|\[/?(?:system|sys|bos|eos)\]|\bim_(?:start|end)\b|\bendoftext\b|\beot_id\b"
+    r"|^\W{0,4}(?:user|human|assistant|system|instruction|用户|助手|系统|人类|来访者|求助者|咨询师)\s?[:：]"
+)
+_PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+_HEX = re.compile(
+    r"(?:(?:0x|\\x)?[0-9a-f]{2}[\s:,]?){14,}|(?:[01]{8}\s?){3,}|(?:\\u[0-9a-f]{4}){3,}|(?:%[0-9a-f]{2}){4,}|(?:&#x?[0-9a-f]+;){3,}|(?:[.\-]{1,5}[ /]){8,}",
+    re.I,
+)
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_SHORT_QUOTE = re.compile(r"[“\"「『‘（(《][^”\"」』’）)》\n]{1,60}[”\"」』’）)》]")
+_LOOP = re.compile(r"(.{2,60}?)\1{4,}|(.)\2{19,}")
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][a-z]+)?")
+
+ENDING = ("template", "loop")
+"""Rules after which nothing more of the stream is read."""
+
+
+def leaks(sentence: str) -> str | None:
+    """The name of the leak in `sentence`, or None."""
+    folded = unicodedata.normalize("NFKC", sentence).lower().strip()
+    unmarked = re.sub(r"[*_#`]+", "", folded).strip()
+    wide = sentence.lower()
+    if _TEMPLATE.search(folded) or _TEMPLATE.search(unmarked):
+        return "template"
+    if _TAG.search(folded) or _LABEL.search(unmarked) or _CODED.search(folded) or _CODED.search(wide):
+        return "chain_leak"
+    if _META.search(folded):
+        return "chain_leak"
+    return "encoded" if _HEX.search(folded) or any(map(_packed, _PACKED.findall(sentence))) else None
+
+
+class Sealed:
+    """Knows long verbatim pieces of the hidden sections, less what the person's own post says."""
+
+    _LENGTHS = (16, 48)
+
+    def __init__(self, sections: Iterable[str], post: str) -> None:
+        own = bare(post)
+        self._pieces: set[str] = set()
+        for section in sections:
+            text = bare(section)
+            for size in self._LENGTHS:
+                pieces = {text[i : i + size] for i in range(len(text) - size + 1)}
+                self._pieces |= {p for p in pieces if _size(p) == size and p not in own}
+
+    def shown_by(self, before: str, sentence: str) -> bool:
+        """Whether `sentence`, after `before`, completes such a piece."""
+        if not self._pieces:
+            return False
+        head, tail = bare(before), bare(sentence)
+        for size in self._LENGTHS:
+            text = head[-(size - 1) :] + tail
+            if any(text[i : i + size] in self._pieces for i in range(len(text) - size + 1)):
+                return True
+        return False
+
+
+class Foreign:
+    """Keeps count of words in another language than the reply's: a few are quotes, many are the wrong language."""
+
+    _ALLOWED = 8
+    """Words of the other language outside quotes that a reply may hold beside its sentences."""
+
+    def __init__(self, locale: Locale) -> None:
+        self._zh = locale == "zh"
+        self._spent = 0
+
+    def wrong(self, sentence: str) -> bool:
+        """Whether `sentence` is in another language; remembers what it spent if it is not."""
+        text = unicodedata.normalize("NFKC", sentence)
+        bare_text = _SHORT_QUOTE.sub(" ", text)
+        rest = bare_text if len(_letters(bare_text)) >= 2 else text
+        han = len(_HAN.findall(rest))
+        words = len(_LATIN_WORD.findall(rest))
+        other = sum(c.isalpha() and not _HAN.match(c) and not _LATIN_WORD.match(c) for c in rest)
+        if other > 6:
+            return True
+        ours, theirs = (han / 1.6, words) if self._zh else (words, han / 1.6)
+        if theirs > 2 and theirs > ours:
+            return True
+        if theirs > ours:
+            self._spent += max(1, round(theirs))
+            return self._spent > self._ALLOWED
+        return theirs > 12 and theirs > 0.6 * ours
+
+
+class Loop:
+    """Notices that a stream goes in circles."""
+
+    _MOST = 2
+
+    def __init__(self) -> None:
+        self._said: Counter[str] = Counter()
+
+    def turns(self, sentence: str) -> bool:
+        """Whether `sentence` was said twice before, or repeats itself within."""
+        key = bare(sentence)
+        if _LOOP.search(key):
+            return True
+        self._said[key] += 1
+        return self._said[key] > (self._MOST if len(key) >= 4 else 6)
+
+
+def bare(text: str) -> str:
+    """Letters and digits only, lower case."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+
+
+def _packed(word: str) -> bool:
+    return sum(map(str.isupper, word)) > 2 and sum(map(str.islower, word)) > 2
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text if c.isalpha())
+
+
+def _size(piece: str) -> int:
+    return 16 if 2 * len(_HAN.findall(piece)) >= len(piece) else 48
