@@ -111,7 +111,8 @@ def brief(record_id: str) -> Brief:
     locale, _, number = record_id.partition("-")
     if locale not in SIZE or not number.isdigit() or not 1 <= int(number) <= SIZE[locale]:
         raise ValueError(
-            f"The plan has no record {record_id!r}: expected zh-0001 to zh-{SIZE['zh']} or en-0001 to en-{SIZE['en']:04}."
+            f"The plan has no record {record_id!r}: expected zh-0001 to zh-{SIZE['zh']} "
+            f"or en-0001 to en-{SIZE['en']:04}."
         )
     turn, place = divmod(int(number) - 1, len(TOPICS))
     topic = TOPICS[place]
@@ -141,4 +142,4 @@ def _draw(record_id: str, salt: str) -> int:
 if __name__ == "__main__":
     language, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for n in range(first, last + 1):
-        print(" | ".join(brief(f"{language}-{n:04}")))
+        print(" | ".join(brief(f"{language}-{n:04}")))  # noqa: T201
