@@ -1,0 +1,98 @@
+"""Sessions over HTTP: create, read, export, erase."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety.help import country_of
+from empathy_r1.integrations.web.access import Engine, OpenedSession
+from empathy_r1.integrations.web.problems import answers
+from empathy_r1.plugin.views import Receipt, SessionCreated, SessionView
+
+METADATA_BYTES = 4096
+
+
+def _country(region: str | None) -> str | None:
+    if region is not None and country_of(region) is None:
+        raise ValueError("expected an ISO 3166-1 alpha-2 country such as CN")
+    return country_of(region)
+
+
+def _small(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(metadata, ensure_ascii=False).encode()) > METADATA_BYTES:
+        raise ValueError(f"expected at most {METADATA_BYTES} bytes of JSON")
+    return metadata
+
+
+class NewSession(BaseModel):
+    """What is known about the person's side; everything is optional."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    locale: Locale | None = None
+    """Language of replies and notices; without it replies follow the posts."""
+    region: Annotated[str | None, Field(max_length=35), AfterValidator(_country)] = None
+    """Country of the help lines, ISO 3166-1 alpha-2."""
+    metadata: Annotated[dict[str, Any], AfterValidator(_small)] = {}
+    """The host's own data about the session, up to 4 kB of JSON."""
+
+
+class Limits(BaseModel):
+    """What a client should know before it sends."""
+
+    max_post_chars: int
+
+
+class CreatedSession(SessionCreated):
+    """A new session; `token` is shown once."""
+
+    limits: Limits
+
+
+class ShownSession(SessionView):
+    """A session with its turns, oldest first."""
+
+    limits: Limits
+
+
+router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+_HELD = answers("unauthorized", "session_not_found", "storage_unavailable")
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers("malformed_request", "body_too_large", "invalid_request", "storage_unavailable"),
+)
+async def create_session(engine: Engine, new: NewSession | None = None) -> CreatedSession:
+    """Opens a session. Its token opens everything else, and is not given out again."""
+    new = new or NewSession()
+    made = await engine.create_session(locale=new.locale, region=new.region, metadata=new.metadata or None)
+    return CreatedSession(**made.model_dump(), limits=_limits(engine))
+
+
+@router.get("/{session_id}", responses=_HELD)
+async def read_session(session_id: OpenedSession, engine: Engine) -> ShownSession:
+    """The session with its turns."""
+    view = await engine.session(session_id)
+    return ShownSession(**view.model_dump(), limits=_limits(engine))
+
+
+@router.get("/{session_id}/export", responses=_HELD)
+async def export_session(session_id: OpenedSession, engine: Engine, response: Response) -> dict[str, Any]:
+    """Everything held about the session, with the label that an AI wrote the replies."""
+    response.headers["Content-Disposition"] = 'attachment; filename="empathy-r1-export.json"'
+    return await engine.export(session_id)
+
+
+@router.delete("/{session_id}", responses=_HELD)
+async def erase_session(session_id: OpenedSession, engine: Engine) -> Receipt:
+    """Erases everything held about the session; a running turn is stopped first. The receipt holds no content."""
+    return await engine.erase(session_id)
+
+
+def _limits(engine: Engine) -> Limits:
+    return Limits(max_post_chars=engine.settings.max_post_chars)
