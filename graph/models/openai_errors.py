@@ -45,6 +45,13 @@ def model_error(error: Exception, where: str, model: str = "") -> ModelError:
                 _number(r"(?:contains|requested|resulted in|has)\D{0,30}?(\d+) (?:input )?tokens", error.message),
                 _number(r"context (?:length|window)\D{0,20}(\d+)", error.message),
             )
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            about = f" ({error.param})" if re.fullmatch(r"[\w.]{1,40}", error.param or "") else ""
+            return ModelError(
+                f"The model's server at {where} refused the request with status {error.status_code}{about}. "
+                "Expected one that takes these sampling options, and continues messages where it is asked to: "
+                "its own log says more."
+            )
         case openai.APIStatusError():
             return ModelUnavailableError(where, f"it answered with status {error.status_code}")
         case json.JSONDecodeError():

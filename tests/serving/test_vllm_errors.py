@@ -68,7 +68,8 @@ async def test_a_server_that_hangs_up():
         ("503 Service Unavailable", "upstream down", ModelUnavailableError, "status 503"),
         ("429 Too Many Requests", "{}", ModelUnavailableError, "status 429"),
         ("401 Unauthorized", '{"error": "Unauthorized"}', ModelUnavailableError, "API key"),
-        ("400 Bad Request", f'{{"error": {{"message": "input: {SECRET}"}}}}', ModelUnavailableError, "status 400"),
+        ("400 Bad Request", f'{{"error": {{"message": "input: {SECRET}"}}}}', ModelError, "status 400"),
+        ("400 Bad Request", '{"error": {"message": "", "param": "top_k"}}', ModelError, "status 400 (top_k)"),
         ("404 Not Found", '{"detail": "Not Found"}', ModelNotFoundError, "/v1"),
         (
             "404 Not Found",

@@ -1,9 +1,9 @@
 """A TCP proxy that loses its server in the middle of an answer, and servers that misbehave in other ways."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 
 @dataclass
@@ -15,7 +15,6 @@ class Cut:
     """Told the answer so far; True breaks the connection before its last piece is passed on."""
     times: int = 1
     made: int = 0
-    requests: list[bytes] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -24,6 +23,7 @@ async def cutting_proxy(port: int, cut: Cut) -> AsyncIterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+        opened.append(up_writer)
         asked, answered = bytearray(), bytearray()
 
         async def send() -> None:
@@ -50,8 +50,11 @@ async def cutting_proxy(port: int, cut: Cut) -> AsyncIterator[str]:
 
         await asyncio.gather(send(), receive(), return_exceptions=True)
 
+    opened: list[asyncio.StreamWriter] = []
     async with _listening(serve) as url:
         yield url
+        for up_writer in opened:
+            up_writer.transport.abort()
 
 
 @asynccontextmanager
@@ -80,12 +83,22 @@ def http(status: str, body: str, kind: str = "application/json") -> bytes:
 
 @asynccontextmanager
 async def _listening(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"],
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    """Serves on a free loopback port. At the end it leaves every client and waits until all is closed."""
+    serving: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+
+    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving[asyncio.current_task()] = writer
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+
+    server = await asyncio.start_server(guarded, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
-        await asyncio.wait_for(server.wait_closed(), 10)
+        for writer in serving.values():
+            writer.transport.abort()
+        await asyncio.wait_for(asyncio.gather(*(task for task in serving if task)), 10)
+        await asyncio.sleep(0)  # the transports close their sockets
