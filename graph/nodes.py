@@ -95,7 +95,7 @@ async def response(state: State, runtime: Runtime[Context]) -> Update:
         "degraded": speech.degraded,
         "withheld": dict(speech.withheld),
         "timings": {"response": speech.ask.timing},
-        **{section: SecretStr(text) for section, text in speech.ask.chain.items()},
+        **{section: SecretStr(text) for section, text in speech.ask.chain.items() if state.get(section) is None},
     }
 
 

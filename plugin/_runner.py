@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
@@ -42,9 +42,18 @@ class TurnLog:
         self._queue.put_nowait((event, stages or {}))
 
     async def flush(self) -> None:
-        """Waits until all is written; the log takes nothing more."""
+        """Waits until all is written; the log takes nothing more.
+
+        Raises:
+            SQLAlchemyError: the journal could not be written.
+        """
         self._queue.put_nowait(None)
         await self._writer
+
+    async def close(self) -> None:
+        """Like `flush`, for a turn that ends without its reply: what cannot be written is let go."""
+        with contextlib.suppress(Exception):
+            await self.flush()
 
     async def _write(self) -> None:
         while (item := await self._queue.get()) is not None:
@@ -95,19 +104,16 @@ async def run_turn(
             degraded=final.get("degraded"),
             crisis=crisis,
         )
-    except (ModelError, TimeoutError) as error:
-        await log.flush()
-        failed = failure(error, log.next(), session.locale or settings.locale or locale_of(turn.post))
-        await journal.finish(turn.id, "failed", [failed.model_dump(mode="json")])
     except asyncio.CancelledError:
-        with contextlib.suppress(Exception):
-            await asyncio.shield(log.flush())
+        await asyncio.shield(log.close())
         raise
-    except Exception:
-        await log.flush()
-        failed = failure(RuntimeError(), log.next(), session.locale or settings.locale or locale_of(turn.post))
+    except Exception as error:
+        await log.close()
+        place = {"seq": await journal.last_event(turn.id) + 1, "turn_id": turn.id}
+        failed = failure(error, place, _locale(turn, session, settings))
         await journal.finish(turn.id, "failed", [failed.model_dump(mode="json")])
-        raise
+        if not isinstance(error, ModelError | TimeoutError):
+            raise
     finally:
         published(turn.id)
 
@@ -123,7 +129,8 @@ async def cancel_turn(turn_id: str, journal: Journal) -> bool:
 async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog) -> dict[str, Any]:
     final: dict[str, Any] = {}
     reveal = context.reveal_chain
-    async for mode, data in graph.astream(given, context=context, stream_mode=["updates", "messages"]):
+    stream: AsyncIterator[Any] = graph.astream(given, context=context, stream_mode=["updates", "messages"])
+    async for mode, data in stream:
         if mode == "messages":
             chunk = data[0]
             if isinstance(chunk, AIMessageChunk) and chunk.text:
@@ -134,7 +141,9 @@ async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog) -> d
             final |= update
             if node == "screen":
                 continue
-            texts = {s: update[s].get_secret_value() for s in HIDDEN if isinstance(update.get(s), SecretStr)}
+            texts: dict[str, str] = {
+                s: update[s].get_secret_value() for s in HIDDEN if isinstance(update.get(s), SecretStr)
+            }
             shown = "\n".join(texts.values()) if reveal and texts else None
             seconds = float((update.get("timings") or {}).get(node, {}).get("seconds", 0.0))
             log.timings |= update.get("timings") or {}
@@ -185,6 +194,11 @@ def _ending(
     )
     crisis = (final["crisis"],) if "crisis" in final else None
     return [event.model_dump(mode="json") for event in events], crisis
+
+
+def _locale(turn: TurnRecord, session: SessionRecord, settings: Settings) -> Locale:
+    chosen = session.locale or settings.locale
+    return cast("Locale", chosen) if chosen else locale_of(turn.post)
 
 
 def failure(error: Exception, place: dict[str, Any], locale: Locale) -> Failed:

@@ -29,7 +29,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading."""
         async with self.engine.connect() as connection:
-            yield connection
+            yield await connection.execution_options(reading=True)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -79,8 +79,9 @@ def _sqlite_connect(connection: Any, record: object) -> None:
 
 
 def _sqlite_begin(connection: Any) -> None:
-    # The driver's own transactions would begin without a write lock and fail when they upgrade to one.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # A transaction that begins as a reader fails when it turns writer beside another: writers say so at once.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 _EXPECTED = "Expected sqlite+aiosqlite:///file or postgresql+psycopg://user:password@host/name."
