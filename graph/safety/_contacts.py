@@ -10,7 +10,7 @@ _CN = dict(zip("零〇一二三四五六七八九幺两", "0012345678912", stric
 _EN = {
     w: str(n) for n, w in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
 } | {"oh": "0"}
-_EN_RUN = re.compile(rf"\b(?:{'|'.join(_EN)})(?:[\s,\-.]{{1,3}}(?:{'|'.join(_EN)}))+\b")
+_EN_RUN = re.compile(rf"\b(?:{'|'.join(_EN)})(?:[\s,\-.]{{1,3}}(?:{'|'.join(_EN)}))+\b", re.ASCII)
 _CN_RUN = re.compile(r"[零〇一二三四五六七八九幺两\d](?:[ \-、,，.]?[零〇一二三四五六七八九幺两\d])+")
 _RUN = re.compile(r"\d(?:[ \t\-–—‑.·•()/_*+]{0,3}\d)*")
 _COMMAS = re.compile(r"\d+(?:[,，、]\s?\d+)+")
@@ -35,7 +35,8 @@ _CALL = re.compile(
 _CALLED = re.compile(
     r"[^。.!?\n\d]{0,6}(?:热线|专线|这个号码|号码|电话|求助)|\s?(?:hot ?line|help ?line|life ?line|crisis line)\b"
 )
-_HOTLINE = re.compile(r"12[0-9]\d\d|95\d{3}|96\d{3,4}|116\d{3}|18\d{3}|400\d*|800\d*|1[0-2]\d")
+_DIAL = re.compile(r"(?:拨打?|打|致电|热线|专线|电话是?|call|dial|text|ring|line|number)(?: is)?\s?[:：]?\s?$")
+_HOTLINE = re.compile(r"12\d(?!00)\d\d|95\d{3}|96\d{3,4}|116\d{3}|18\d{3}|400\d*|800\d*|1[0-2]\d")
 _MOBILE = re.compile(r"(?:86)?1[3-9]\d{9}")
 
 _SCHEME = re.compile(
@@ -49,11 +50,11 @@ _DOMAIN = re.compile(
     rf"(?<![a-z0-9@.-])[a-z0-9][a-z0-9-]{{0,62}}(?:{_DOT}[a-z0-9-]{{1,62}}){{0,4}}{_DOT}"
     rf"(?:(?:{_TLD})(?![a-z0-9-])(?:[/:?#][^\s，。）)]*)?|(?:{_TLD_WORDS})/[^\s，。）)]*)"
 )
-_SPOKEN = re.compile(r"\b[a-z0-9-]{2,40} (?:dot|点) (?:com|org|net|cn|io)\b")
+_SPOKEN = re.compile(r"[a-z0-9-]{2,40} ?(?:\bdot\b|点) ?(?:com|org|net|cn|io)(?![a-z0-9])")
 _MAIL = re.compile(r"[\w.+-]+\s?(?:@|[\[(]\s?at\s?[\])]|＠)\s?[\w-]+(?:\.[\w-]+)+")
 _HANDLE = re.compile(r"(?<![\w.])@\s?[a-z0-9_][a-z0-9_.-]{2,}")
 _ACCOUNT = re.compile(
-    r"(?:微信|薇信|威信|v信|vx|wechat|whats ?app|telegram|电报|qq|扣扣|line|discord|skype"
+    r"(?:微信|薇信|威信|v信|vx|wechat|whats ?app|telegram|电报|qq|扣扣|line ?(?:id|账号)|discord|skype"
     r"|instagram|facebook|snapchat|小红书|抖音|公众号|飞机)"
     r"\s?(?:号|id|群|账号|公众号|user ?name|handle)?\s?(?:[:：=]|是|为|搜|\bis\b|@)\s?[a-z0-9_.-]{3,}"
     r"|加(?:一下|下)?(?:我|你)?(?:的)?(?:微信|薇信|v信|vx|qq|扣扣|电报|whats ?app|telegram)"
@@ -131,7 +132,8 @@ def _suspicious(match: re.Match[str], text: str, known: frozenset[str]) -> bool:
     if not called and (unit or rising or _regular(list(digits))):
         return False
     if count <= 4:
-        return called and not unit and not re.fullmatch(r"(?:19|20)\d\d", digits)
+        year = re.fullmatch(r"(?:19|20)\d\d", digits) is not None and not _DIAL.search(before)
+        return called and not unit and not year
     return called or _HOTLINE.fullmatch(digits) is not None
 
 

@@ -11,16 +11,21 @@ from empathy_r1.graph.safety._normal import prepare
 from empathy_r1.graph.safety._tables import load
 
 _HAN = "\u3400-\u9fff"
-_MARKDOWN = re.compile(r"[*_`#>|~]+")
+_EMPHASIS = re.compile(r"[*_`~]+")
+_BLOCKS = re.compile(r"[#>|]+")
+_GLUED = re.compile(r"\w[*_`~]+\w")
 _TAGS = re.compile(r"<[^<>]{0,40}>")
 _TRADITIONAL = str.maketrans({p[0]: p[1] for p in load("guard_zh")["traditional"].split()})
+_FINISHED = "。！？!?.…；;”’\"」』）)"
+_FRAGMENT = 16
+"""A sentence this short may be a piece of one that was broken up."""
 _QUOTE = r"\"[^\"]{1,60}\""
 _ATTRIBUTION = (
-    r"说|讲|写|骂|提到|告诉|觉得|认为|喊|问|那句|这句|一句|这样的话|的话|念头|声音|标签|想法|听到|听见"
+    r"说|讲|写|骂|提到|告诉|觉得|认为|喊|问|那句|这句|一句|这种话|这类话|这话|的话|念头|声音|标签|想法|听到|听见"
     r"|\b(?:said|says?|saying|told|tells?|telling|wrote|writes?|thought|thinking|thinks?|words?|calls?|called|heard|hears?|hear|message|label|voice|believe)\b"
 )
 _QUOTED = re.compile(
-    rf"(?:(?:{_ATTRIBUTION})[^.。!?\"\n]{{0,40}}{_QUOTE})|(?:{_QUOTE}[^.。!?\"\n]{{0,10}}(?:{_ATTRIBUTION}))"
+    rf"(?:(?:{_ATTRIBUTION})[^.。!?\"\n]{{0,40}}{_QUOTE})|(?:{_QUOTE}[^.。!?\"\n]{{0,40}}(?:{_ATTRIBUTION}))"
 )
 
 
@@ -34,18 +39,22 @@ class Rule:
     quotes: bool
 
 
+# Patterns are read as ASCII, so that \b stands between a Han character and a Latin word.
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rules of both languages: a reply may mix them."""
     return tuple(_rule(row, table["words"]) for table in _tables().values() for row in table["rule"])
 
 
-def plain(text: str) -> str:
-    """The text as the rules read it: prepared like a post, without markup, without blanks between Han characters."""
+def plain(text: str, between: str = "") -> str:
+    """The text as the rules read it: prepared like a post, without blanks between Han characters and without markup.
+
+    `between` takes the place of `*` and the like, which stand inside words or between them.
+    """
     text = html.unescape(text).replace("《", " ").replace("》", " ").replace("您", "你").translate(_TRADITIONAL)
-    text = _MARKDOWN.sub("", _TAGS.sub("", text))
+    text = _BLOCKS.sub(" ", _EMPHASIS.sub(between, _TAGS.sub("", text)))
     text = re.sub(rf"(?<=[{_HAN}，、])\s+(?=[{_HAN}])", "", text)
-    return prepare(re.sub(r"\s+", " ", text))
+    return re.sub(r"(?<=\d)(?=[a-z]{3})", " ", prepare(re.sub(r"\s+", " ", text)))
 
 
 def broken(before: str, sentence: str, spared: tuple[str, ...] = ()) -> list[str]:
@@ -56,12 +65,21 @@ def broken(before: str, sentence: str, spared: tuple[str, ...] = ()) -> list[str
         sentence: what is about to be shown.
         spared: illnesses that the person named as their own diagnosis; naming them again diagnoses nobody.
     """
-    whole = plain(before + sentence)
-    start = len(plain(before)) if before.strip() else 0
+    heads = [""]
+    if before.strip() and (len(sentence) <= _FRAGMENT or before.rstrip()[-1] not in _FINISHED):
+        heads.append(before)
+    betweens = ("", " ") if _GLUED.search(before + sentence) else ("",)
+    found = [name for head in heads for between in betweens for name in _broken(head, sentence, spared, between)]
+    return list(dict.fromkeys(found))
+
+
+def _broken(before: str, sentence: str, spared: tuple[str, ...], between: str) -> list[str]:
+    whole = plain(before + sentence, between)
+    start = len(plain(before, between).rstrip()) if before.strip() else 0
     for illness in spared:
         whole = whole.replace(illness, " " * len(illness))
     unquoted = _QUOTED.sub(lambda m: re.sub(_QUOTE, lambda q: " " * len(q[0]), m[0]), whole) if '"' in whole else whole
-    found = []
+    found: list[str] = []
     for rule in rules():
         text = unquoted if rule.quotes else whole
         if rule.name not in found and _hit(rule, text, start):
@@ -79,7 +97,8 @@ def illnesses() -> re.Pattern[str]:
 def identity_patterns() -> re.Pattern[str]:
     """Questions whether a human is speaking."""
     return re.compile(
-        "|".join(f"(?:{_expand(p, t['words'])})" for t in _tables().values() for p in t["identity"]["patterns"])
+        "|".join(f"(?:{_expand(p, t['words'])})" for t in _tables().values() for p in t["identity"]["patterns"]),
+        re.ASCII,
     )
 
 
@@ -118,13 +137,13 @@ def _rule(row: dict[str, Any], words: dict[str, str]) -> Rule:
     allow = row.get("allow", [])
     return Rule(
         name=row["name"],
-        patterns=tuple(re.compile(_expand(p, words)) for p in row["patterns"]),
-        allow=re.compile("|".join(f"(?:{_expand(p, words)})" for p in allow)) if allow else None,
+        patterns=tuple(re.compile(_expand(p, words), re.ASCII) for p in row["patterns"]),
+        allow=re.compile("|".join(f"(?:{_expand(p, words)})" for p in allow), re.ASCII) if allow else None,
         quotes=row.get("quotes", False),
     )
 
 
 def _expand(pattern: str, words: dict[str, str]) -> str:
     pattern = re.sub(r"<([a-z]+)>", lambda m: words[m[1]], pattern)
-    pattern = re.sub(r"~~(\d+)", r"[^。.!?;\\n]{0,\1}?", pattern)
-    return re.sub(r"~(\d+)", r"[^,。.!?;\\n]{0,\1}?", pattern)
+    pattern = re.sub(r"~~(\d+)", r"[^。.!?;\\n]{0,\1}", pattern)
+    return re.sub(r"~(\d+)", r"[^,。.!?;\\n]{0,\1}", pattern)

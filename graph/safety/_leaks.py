@@ -16,11 +16,12 @@ _TAG = re.compile(
     rf"[<‹〈«《【\[{{(]\s?/?\s?(?:{_NAMES}|{_NAMES_ZH})\s?/?\s?[>›〉»》】\]}})]|</?\s?(?:{_NAMES})\b|&lt;/?(?:{_NAMES})"
 )
 _LABEL = re.compile(
-    r"^\W*(?:[0-9一二三四五]\W{1,2})?(?:情绪|起因|原因|意图|策略|回应策略|回复策略|内部分析|隐藏分析|情绪分析|意图分析"
+    r"(?:^|(?<=\W))\W*(?:[0-9一二三四五]\W{1,2})?(?:情绪|起因|原因|意图|策略|回应策略|回复策略|内部分析|隐藏分析|情绪分析|意图分析"
     r"|思考过程|推理过程|系统提示词?|共情链|分析过程"
     r"|emotions?|causes?|intentions?|intent|strategy|response strategy|chain of empathy|chain of thought"
     r"|hidden (?:analysis|chain|reasoning)"
-    r"|system prompt|internal (?:notes?|analysis|reasoning)|reasoning|my analysis|analysis)\s?(?:标签|识别|判断|is)?\s?[:：｜|=]"
+    r"|system prompt|internal (?:notes?|analysis|reasoning)|l[1-4]|reasoning|my analysis|analysis)"
+    r"\s?(?:标签|识别|判断|is)?\s?[:：｜|=]"
 )
 _WORDS = "|".join(re.escape(w) for label in EMOTIONS for w in (label.zh, label.key))
 _GRADES = "|".join(re.escape(w) for label in INTENSITIES for w in (label.zh, label.key))
@@ -40,12 +41,14 @@ _TEMPLATE = re.compile(
 )
 _PACKED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _HEX = re.compile(
-    r"(?:(?:0x|\\x)?[0-9a-f]{2}[\s:,]?){14,}|(?:[01]{8}\s?){3,}|(?:\\u[0-9a-f]{4}){3,}|(?:%[0-9a-f]{2}){4,}|(?:&#x?[0-9a-f]+;){3,}|(?:[.\-]{1,5}[ /]){8,}",
+    r"(?:(?:0x|\\x)?[0-9a-f]{2}[\s:,]?){14,}|(?:[01]{8}\s?){3,}|(?:\\u[0-9a-f]{4}){3,}|(?:%[0-9a-f]{2}){4,}"
+    r"|(?:&#x?[0-9a-f]+;){3,}|(?:[.\-]{1,5}[ /]){8,}",
     re.I,
 )
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _SHORT_QUOTE = re.compile(r"[“\"「『‘（(《][^”\"」』’）)》\n]{1,60}[”\"」』’）)》]")
 _LOOP = re.compile(r"(.{2,60}?)\1{4,}|(.)\2{19,}")
+_LINK = re.compile(r"https?://\S+|\b\w+\.(?:com|org)\b")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][a-z]+)?")
 
 ENDING = ("template", "loop")
@@ -104,7 +107,7 @@ class Foreign:
 
     def wrong(self, sentence: str) -> bool:
         """Whether `sentence` is in another language; remembers what it spent if it is not."""
-        text = unicodedata.normalize("NFKC", sentence)
+        text = _LINK.sub(" ", unicodedata.normalize("NFKC", sentence))
         bare_text = _SHORT_QUOTE.sub(" ", text)
         rest = bare_text if len(_letters(bare_text)) >= 2 else text
         han = len(_HAN.findall(rest))

@@ -13,7 +13,7 @@ _AHEAD = 2 * _RUN + 24
 # never depends on where a chunk ends.
 _CLOSERS = "”’\"'」』）)】\\]*_"
 _END = re.compile(
-    rf"(?:[。！？!?…；;\n]|\.(?=[\s{_CLOSERS}\u3400-\u9fff.]))[。！？!?…；;.\n{_CLOSERS}]{{0,{_RUN}}}+\s{{0,{_RUN}}}+(?=[\s\S])"
+    rf"(?:[。！？!?…；\n]|\.(?=[\s{_CLOSERS}\u3400-\u9fff.]))[。！？!?…；;.\n{_CLOSERS}]{{0,{_RUN}}}+\s{{0,{_RUN}}}+(?=[\s\S])"
 )
 _KEPT = "\n\t\u200c\u200d\ufe0f"
 _DROPPED = ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -1,8 +1,8 @@
 """When a person is told that this is a machine, and when a break is offered: one scheduler, one table, any clock.
 
 `due` is pure. A host keeps one small `DisclosureHistory` per person (times and rule ids only), calls `due`
-when a session opens and at every message, shows what it returns, and keeps `noted(...)`. The table (tables/disclosures.toml)
-is a superset of several laws; it is no legal advice and no statement of compliance.
+when a session opens and at every message, shows what it returns, and keeps `noted(...)`. The table is a
+superset of several laws (tables/disclosures.toml names them); it is no legal advice and no statement of compliance.
 """
 
 from collections.abc import Iterable, Mapping
