@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from empathy_r1.integrations.web import metrics, operations, pages, problems, sessions, turns
@@ -75,7 +76,21 @@ class _Frame:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
 
+        refused = False
+
         async def framed(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                kind = MutableHeaders(raw=message["headers"]).get("content-type", "")
+                # The framework refuses a declared length that is too large in words of its own.
+                refused = message["status"] == 413 and kind.startswith("text/plain")
+                if refused:
+                    detail = "The body is larger than this route takes."
+                    await problems.problem(Request(scope), "body_too_large", detail)(scope, receive, counted)
+            if not refused:
+                await counted(message)
+
+        async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message["headers"])
                 headers["X-Content-Type-Options"] = "nosniff"

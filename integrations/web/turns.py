@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from empathy_r1.graph.safety.levels import Level
@@ -101,7 +100,7 @@ async def send(
 
 @router.get(
     "/{turn_id}/events",
-    response_class=EventSourceResponse,
+    response_class=Response,
     responses=answers("unauthorized", "session_not_found", "turn_not_found", "invalid_request", "storage_unavailable")
     | {200: {"description": "The turn's events after `Last-Event-ID`, to its end.", "content": _STREAM}},
 )
