@@ -213,8 +213,10 @@ class EmpathyEngine:
         """The turn's events with `seq > after`, then what follows until its end; on any worker."""
         await self._session(session_id, tenant)
         with _storage():
-            if await self._journal.get(session_id, turn_id) is None:
+            if (turn := await self._journal.get(session_id, turn_id)) is None:
                 raise TurnNotFoundError(turn_id)
+        if turn.finished is not None and after >= turn.last_event:
+            return
         async with contextlib.aclosing(self._events(turn_id, after)) as events:
             async for event in events:
                 yield event
