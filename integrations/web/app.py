@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,11 +44,12 @@ def create_app(settings: Settings, *, open_engine: OpenEngine = EmpathyEngine.op
         lifespan=lifespan,
         docs_url=None,  # both pages would load scripts from elsewhere
         redoc_url=None,
-        max_body_size=body_limit(settings.max_post_chars),
     )
     for router in (sessions.router, turns.router, operations.router, pages.router):
         app.include_router(router)
     problems.install(app)
+    # Not FastAPI's own `max_body_size`: that one stands outside of every middleware, and answers in plain text.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_limit(settings.max_post_chars))
     app.add_middleware(_Frame)
     if settings.cors_origins:
         app.add_middleware(

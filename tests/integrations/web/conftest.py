@@ -1,5 +1,6 @@
 """The web application over the real engine, with SQLite and a scripted chat model."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -68,6 +69,15 @@ class Session:
 
     async def stream(self, text, **headers):
         return await self.send(text, Accept="text/event-stream", **headers)
+
+    async def turns(self, at_least):
+        """The session's turns, once there are so many."""
+        for _ in range(500):
+            turns = (await self.get()).json()["turns"]
+            if len(turns) >= at_least:
+                return turns
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{len(turns)} turns after 5 s, expected {at_least}")
 
     async def delete(self):
         return await self.client.delete(self.path, headers=self.headers)

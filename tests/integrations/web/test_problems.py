@@ -1,5 +1,7 @@
 """Whatever is sent, the answer is a clear problem document that repeats none of it."""
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -102,12 +104,9 @@ async def test_addresses_and_methods_that_are_not_there(client, session):
 
 
 async def test_too_many_at_once_says_when_to_come_back(session, model):
-    import asyncio
-
     model.pause = 0.05
     sending = [asyncio.create_task(session.send(f"{POST}{n}")) for n in range(5)]
-    while len((await session.get()).json()["turns"]) < 5:
-        await asyncio.sleep(0.01)
+    await session.turns(5)
     answer = await session.send(POST)
     is_problem(answer, 429, "overloaded")
     assert int(answer.headers["retry-after"]) >= 1

@@ -65,8 +65,7 @@ async def test_a_client_that_leaves_does_not_stop_the_turn(session, model):
 async def test_cancel_stops_the_turn_for_good(session, model):
     model.pause = 0.05
     running = asyncio.create_task(session.stream(POST))
-    while not (turns := (await session.get()).json()["turns"]):
-        await asyncio.sleep(0.01)
+    turns = await session.turns(1)
     path = f"/turns/{turns[0]['turn_id']}/cancel"
     assert (await session.post(path)).json() == {"cancelled": True}
     assert parse((await running).text)[-1][1] == "cancelled"
@@ -77,8 +76,7 @@ async def test_cancel_stops_the_turn_for_good(session, model):
 async def test_json_says_that_a_turn_was_stopped(session, model):
     model.pause = 0.05
     running = asyncio.create_task(session.send(POST))
-    while not (turns := (await session.get()).json()["turns"]):
-        await asyncio.sleep(0.01)
+    turns = await session.turns(1)
     await session.post(f"/turns/{turns[0]['turn_id']}/cancel")
     answer = await running
     assert (answer.status_code, answer.json()["code"]) == (409, "turn_cancelled")
