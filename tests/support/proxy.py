@@ -1,6 +1,8 @@
 """A TCP proxy that loses its server in the middle of an answer, and servers that misbehave in other ways."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,10 +13,28 @@ class Cut:
     """When the proxy breaks a connection: at the answer to a request that holds `marker`, `times` times."""
 
     marker: bytes
-    after: Callable[[bytes], bool] = bool
+    after: Callable[[bytes], Awaitable[bool]]
     """Told the answer so far; True breaks the connection before its last piece is passed on."""
     times: int = 1
     made: int = 0
+
+
+async def at_once(answer: bytes) -> bool:
+    """Breaks the connection before any of the answer."""
+    return True
+
+
+def reply_in(answer: bytes) -> str:
+    """What a streamed answer of the last node holds of the response so far."""
+    pieces = re.findall(r'"content": ?("(?:[^"\\]|\\.)*")', answer.decode(errors="ignore"))
+    return "".join(map(json.loads, pieces)).partition("<response>")[2]
+
+
+async def until(there: Callable[[], object]) -> None:
+    """Waits until something is there, for at most twenty seconds."""
+    async with asyncio.timeout(20):
+        while not there():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -37,9 +57,10 @@ async def cutting_proxy(port: int, cut: Cut) -> AsyncIterator[str]:
             up_writer.close()
 
         async def receive() -> None:
-            while data := await up_reader.read(65536):
+            # Little by little, however far ahead the server is.
+            while data := await up_reader.read(1024):
                 answered.extend(data)
-                if cut.made < cut.times and cut.marker in asked and cut.after(bytes(answered)):
+                if cut.made < cut.times and cut.marker in asked and await cut.after(bytes(answered)):
                     cut.made += 1
                     writer.transport.abort()
                     up_writer.transport.abort()
