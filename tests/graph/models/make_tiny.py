@@ -1,0 +1,106 @@
+"""Makes the model of the embedded runtime's tests: a Qwen3 of 80,000 weights that knows three conversations by heart.
+
+About half a minute on two cores.
+
+    pip install torch transformers onnxruntime-genai onnx
+    python tests/graph/models/make_tiny.py tests/graph/models/tiny
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
+
+from empathy_r1.graph.chat_template import CHAT_TEMPLATE
+from empathy_r1.training.export_embedded import export
+
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+QWEN_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CONVERSATIONS = (
+    (
+        "最近总是睡不着，觉得自己什么都做不好。",
+        "<emotion>\n焦虑/强｜怕自己不行</emotion>\n<response>\n睡不着的夜很长。😔 你已经撑了很久。</response>",
+    ),
+    (
+        "I failed again and I am tired.",
+        "<emotion>\nsadness/strong｜Tired of failing</emotion>\n<response>\nThat is a lot to carry. 🌧 I hear you.</response>",
+    ),
+    ("说点别的。", "好。"),
+)
+
+
+def make_tokenizer() -> PreTrainedTokenizerBase:
+    """Byte-level BPE that cuts words as Qwen does. Rare characters, such as an emoji, stay single bytes."""
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer = normalizers.NFC()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN_SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator((text for pair in CONVERSATIONS for text in pair), trainer)
+    bpe.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
+    tokenizer = Qwen2Tokenizer(tokenizer_object=bpe, unk_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def make_model(tokenizer: PreTrainedTokenizerBase, steps: int = 400) -> Qwen3ForCausalLM:
+    """A model that has read the conversations `steps` times."""
+    torch.manual_seed(7)
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=32,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    texts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": post}, {"role": "assistant", "content": reply}], return_dict=True
+        )["input_ids"]
+        for post, reply in CONVERSATIONS
+    ]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    for step in range(steps):
+        loss = sum(model(torch.tensor([ids]), labels=torch.tensor([ids])).loss for ids in texts)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"loss {loss.item():.4f} after {step + 1} steps")
+    return model.eval()
+
+
+def main(out: Path) -> None:
+    torch.set_num_threads(2)
+    tokenizer = make_tokenizer()
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        make_model(tokenizer).save_pretrained(folder)
+        export(Path(folder), out, precision="fp32")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
