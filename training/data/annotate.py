@@ -1,0 +1,47 @@
+"""Reads real posts as the sentence bank would: topic, emotions and intention by key words, quotes as exact clauses.
+
+The labels are weak: they say which words stand in a post, not what its writer felt. They let a small model see
+real, messy posts as input; the replies are the bank's.
+"""
+
+import random
+import re
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.training.data.bank import aspects, speech
+from empathy_r1.training.data.compose import Reading
+
+_CLAUSE = re.compile(r"[^。！？!?；;\n，,.…]+")
+_BELIEF = re.compile(
+    r"是不是我|我不配|我没用|我很差|都是我|没有意义|比不上|my fault|not good enough|worthless|wrong with me", re.I
+)
+_STRONG = re.compile(r"特别|非常|太|真的|极|崩溃|every|so |really|very|extremely|can'?t", re.I)
+_SIZE: dict[Locale, tuple[int, int]] = {"zh": (6, 34), "en": (18, 110)}
+
+
+def read(post: str, locale: Locale, dice: random.Random) -> Reading | None:
+    """What the post says, or None where no feeling and no event can be found in it."""
+    low, high = _SIZE[locale]
+    clauses = [c.strip() for c in _CLAUSE.findall(post)]
+    clauses = [c for c in clauses if low <= len(c) <= high]
+    counts = [(len(set(a.keys.findall(post))), a) for a in aspects(locale)]
+    best = max(counts, key=lambda pair: pair[0])
+    aspect = best[1] if best[0] >= 1 else None
+    found = {key: s.found.search(post) for key, s in speech("emotions", locale).items()}
+    felt = sorted((m.start(), key) for key, m in found.items() if m)
+    if not clauses or not felt:
+        return None
+    emotions = tuple((key, _strength(post, at)) for at, key in felt[:3])
+    emotions = tuple(sorted(emotions, key=lambda pair: pair[1] != "strong"))
+    intentions = tuple(key for key, s in speech("intentions", locale).items() if s.found.search(post))[-2:][::-1]
+    events = [c for c in clauses if aspect and aspect.keys.search(c)]
+    feelings = [c for c in clauses if any(s.found.search(c) for s in speech("emotions", locale).values())]
+    event = (events or feelings or clauses)[0]
+    others = [c for c in feelings if c != event]
+    belief = next((c for c in clauses if _BELIEF.search(c) and c != event), "")
+    quote = dice.choice(others) if others and dice.random() < 0.7 else ""
+    return Reading(locale, aspect, emotions, intentions or ("vent",), event, quote if quote != belief else "", belief)
+
+
+def _strength(post: str, at: int) -> str:
+    return "strong" if _STRONG.search(post[max(0, at - 12) : at + 4]) else "moderate"

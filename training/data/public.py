@@ -1,0 +1,58 @@
+"""Posts of the public sets that may be trained on: CPsyCoun (CC BY 4.0), CounselChat (MIT). Read, never committed."""
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from empathy_r1.graph import safety
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.text import admit
+from empathy_r1.training.data.annotate import read
+from empathy_r1.training.data.compose import compose
+from empathy_r1.training.data.sample import Sample
+
+LONGEST: dict[Locale, int] = {"zh": 420, "en": 1100}
+
+
+def folder() -> Path:
+    """Where the public sets stand: EMPATHY_DATA_DIR, or `../shared/data`."""
+    return Path(os.environ.get("EMPATHY_DATA_DIR", "../shared/data"))
+
+
+def samples(seed: int) -> Iterator[Sample]:
+    """Annotated posts of every set that is there; posts that alarm the crisis screen are left out."""
+    for number, (locale, source, text) in enumerate(_posts()):
+        dice = random.Random(f"{seed}:{number}")
+        post = admit(text[: 4 * LONGEST[locale]])[: LONGEST[locale]]
+        if len(post) < 40 or safety.screen(post).alarm:
+            continue
+        reading = read(post, locale, dice)
+        if reading is not None:
+            yield Sample(
+                id=f"{source}-{number}",
+                locale=locale,
+                source=source,
+                topic=reading.aspect.name if reading.aspect else "other",
+                history=[],
+                post=post,
+                chain=compose(reading, dice),
+            )
+
+
+def _posts() -> Iterator[tuple[Locale, str, str]]:
+    path = folder() / "cpsycoun" / "dialogues.jsonl"
+    if path.exists():
+        for line in path.open(encoding="utf-8"):
+            turns = json.loads(line)["turns"]
+            yield "zh", "cpsycoun", "".join(t["text"].strip() for t in turns if t["role"] == "client")
+    path = folder() / "counsel-chat" / "answers.jsonl"
+    if path.exists():
+        seen = set()
+        for line in path.open(encoding="utf-8"):
+            row = json.loads(line)
+            text = " ".join(str(row.get("question") or row.get("text") or "").split())
+            if text and text not in seen:
+                seen.add(text)
+                yield "en", "counsel-chat", text

@@ -1,0 +1,31 @@
+"""What can go wrong while a model is made, each with what to do about it."""
+
+from pathlib import Path
+
+
+class TrainingError(Exception):
+    """Any error of training that a person can act on."""
+
+
+class MissingDataError(TrainingError):
+    """A data set is not where it was looked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"No data at {path}. Expected the folder that holds cpsycoun/, counsel-chat/ and emollm/; "
+            "set EMPATHY_DATA_DIR, or build from the grammar alone with --no-public-sets."
+        )
+
+
+class ConfigError(TrainingError):
+    """A configuration file says something that cannot be used."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is no valid configuration:\n{why}\nCompare it with training/configs/demo.yaml.")
+
+
+class BankError(TrainingError):
+    """A file of the sentence bank lacks something."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"Sentence bank, {where}: {why}")
