@@ -39,7 +39,7 @@ _PROBES: dict[Track, tuple[str, ...]] = {
     "concern": ("direct", "plan", "means", "time"),
 }
 _SUPPORT: dict[Track, tuple[str, ...]] = {
-    "suicide": ("trusted", "line", "plan", "professional", "plan", "ground", "talk", "reasons", "plan"),
+    "suicide": ("trusted", "line", "plan", "ground", "professional", "plan", "talk", "reasons", "plan"),
     "self_harm": ("distance", "trusted", "ground", "line", "plan", "professional", "talk"),
     "harm_to_others": ("distance", "trusted", "ground", "line", "talk", "professional"),
     "abuse": ("safety", "trusted", "line", "talk", "professional", "ground"),
@@ -59,7 +59,10 @@ _NOW: dict[Track, str] = {
     "other": "other",
     "other_danger": "other",
 }
-_NEAR: tuple[Track, ...] = ("abuse", "harm_from_others", "other_danger", "minor")
+_OTHER: tuple[Track, ...] = ("other", "other_danger")
+_ALIKE: dict[str, str] = {"harm_from_others": "abuse", "other_danger": "other"}
+"""Tracks that share their wording."""
+_NEAR: tuple[Track, ...] = ("abuse", "harm_from_others", "other_danger")
 """Where somebody close by is the danger."""
 _IF_THOUGHTS = {"self_harm": ("plan", "means", "time")}
 """Probes that are asked only after thoughts of suicide were not denied."""
@@ -89,6 +92,7 @@ def reply(
     """
     talk, card, table = Talk.of(state), help_for(region, locale), _TABLES[locale]
     first = talk.turn == 0
+    fresh = first or talk.calm >= 3
     if first:
         talk.seed = zlib.crc32(text.encode("utf-8", "replace")) % 97
     before = talk.level
@@ -98,22 +102,29 @@ def reply(
     talk.level = _level(talk, screening, before, answer, text)
     said = Words(talk, table, card, locale)
 
-    heard = [said.one("open", track, shuffled=True) if first else said.one(f"heard.{answer}", "any", shuffled=True)]
+    urgent_now = talk.level == "imminent" and answer not in ("safer", "refused")
+    if fresh:
+        heard = [said.one("open", track if track != "other_danger" else "other", shuffled=True)]
+    elif urgent_now:
+        heard = [said.one("heard.urgent", "other" if track in _OTHER else "any")]
+    else:
+        heard = [said.one(f"heard.{answer}", "any", shuffled=True)]
     if talk.level == "imminent":
         heard.append(said.one("now", _NOW.get(track, "self")))
         talk.pending = "who"
-        alone = first or (answer != "safer" and talk.used.get("ask.who", 0) < 3)
+        alone = fresh or (answer != "safer" and talk.used.get("ask.who", 0) < 3)
         question = said.ask("who", track) if alone else said.move(_next_move(talk, track), track)
     else:
         again = screening.alarm and (talk.calm > 0 or talk.answers.get("direct") == "no")
         probe = _next_probe(talk, track, again=again)
         question = said.ask(probe, track) if probe else said.move(_next_move(talk, track), track)
         talk.pending = probe
-    if first:
-        heard.append(said.one("say", "ai"))
+    if fresh:
+        if first:
+            heard.append(said.one("say", "ai"))
         if talk.level != "imminent":
             heard.append(said.one("say", "line_first"))
-            if track in ("other", "other_danger"):
+            if track in _OTHER:
                 heard.append(said.fill(table["say"]["emergency_other"]))
     elif talk.turn % 4 == 0 and talk.level != "imminent":
         heard.append(said.one("say", "card_again"))
@@ -132,9 +143,11 @@ def holds(screening: Screening, text: str, *, state: Mapping[str, Any] | None, l
     if screening.alarm:
         return True
     talk = Talk.of(state)
+    if talk.level == "imminent" and talk.steady < 2:
+        return True
     if not talk.pending or talk.unsure > 1:
         return False
-    return read_answer(text, locale) != "unsure" if not brief(text) else True
+    return brief(text) or read_answer(text, locale) != "unsure"
 
 
 def help_in_view(region: str | None, locale: Locale, state: Mapping[str, Any] | None = None) -> str:
@@ -200,22 +213,22 @@ class Words:
     def ask(self, question: str, track: Track) -> str:
         """The question in the words of `track`, or in general words."""
         rows = self.table["ask"][question]
-        name = track if track in rows else "any"
+        name = next((n for n in (track, _ALIKE.get(track)) if n in rows), "any")
         return self.fill(self.talk.say(f"ask.{question}", rows[name]))
 
     def move(self, move: str, track: Track) -> str:
         """The next sentence of a supporting move, in the words of `track`."""
         rows = self.table["move"][move]
-        name: str = "minor" if self.talk.minor and "minor" in rows else track
-        name = {"harm_from_others": "abuse", "other_danger": "other"}.get(name, name)
-        name = name if name in rows else "any"
+        first = "minor" if self.talk.minor else track
+        name = next((n for n in (first, track, _ALIKE.get(track)) if n in rows), "any")
         return self.fill(self.talk.say(f"move.{move}.{name}", rows[name]))
 
 
 def _hear(talk: Talk, text: str, locale: Locale) -> Answer:
     answer = read_answer(text, locale)
-    if talk.pending == "who":
-        answer = "unsure" if answer == "yes" else answer
+    if talk.pending == "who" and answer in ("yes", "no"):
+        # Whoever is alone says "no", and whoever has company has not said that it helps.
+        answer = "unsure"
     if talk.pending == "time" and answer == "unsure" and soon(text):
         answer = "yes"
     if talk.pending:
@@ -229,7 +242,7 @@ def _hear(talk: Talk, text: str, locale: Locale) -> Answer:
 
 def _level(talk: Talk, screening: Screening, before: Level, answer: Answer, text: str) -> Level:
     answers = talk.answers
-    near = talk.pending == "direct" and talk.track in _NEAR and close_by(text)
+    near = talk.pending == "direct" and talk.track in _NEAR and answer != "no" and (answer == "yes" or close_by(text))
     named = answers.get("plan") == "yes" and (
         answers.get("means") == "yes" or (answers.get("time") == "yes" and talk.pending == "time" and soon(text))
     )
