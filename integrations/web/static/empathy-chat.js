@@ -39,10 +39,11 @@ svg { width: 1.25em; height: 1.25em; display: block; fill: none; stroke: current
 .mark { display: grid; place-items: center; width: 2rem; height: 2rem; border-radius: 50%; background: var(--accent); color: var(--on-accent) }
 .plain { border: 0; background: none; padding: .5rem .75rem; min-height: 2.75rem; min-width: 2.75rem; border-radius: 1.4rem; font-size: .9rem; display: inline-grid; place-items: center }
 .plain:hover { background: var(--tint) }
-.help { color: var(--care-ink); background: var(--care); font-weight: 500 }
+.help { color: var(--care-ink); background: var(--care); font-weight: 500; min-height: 2.5rem; padding-block: .3rem }
 .help:hover { background: color-mix(in srgb, var(--care), var(--care-ink) 12%) }
-main { flex: 1 1 auto; min-height: 0; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin }
+main { flex: 1 1 auto; min-height: 0; mask-image: linear-gradient(transparent, #000 .8rem, #000 calc(100% - 1.4rem), transparent); overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin }
 main:focus-visible { outline-offset: -3px }
+svg.more { stroke-width: 3 }
 .hello { padding-block: clamp(.5rem, 6cqh, 4rem) 1.25rem }
 .hello h2 { margin: 0 0 .4em; font: 500 clamp(1.6rem, 6cqi, 2.15rem)/1.35 var(--serif); letter-spacing: -.005em; text-wrap: balance }
 .hello p { margin: 0; color: var(--soft); max-width: 34em; text-wrap: pretty }
@@ -50,7 +51,8 @@ main:focus-visible { outline-offset: -3px }
 .turn + .turn { border-block-start: 1px solid var(--line) }
 .post { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--tint); border-radius: 1.15rem; padding: .9rem 1.15rem; font-size: .97rem }
 .post.folded { max-height: 13.5em; overflow: hidden; mask-image: linear-gradient(#000 70%, transparent) }
-.reply { white-space: pre-wrap; overflow-wrap: anywhere; font: 1.1rem/1.95 var(--serif); margin-block: 1.5rem .6rem; padding-inline: .2rem }
+.reply { font: 1.1rem/1.95 var(--serif); margin-block: 1.5rem .6rem; padding-inline: .2rem }
+.reply p { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 .85em }
 .foot { display: flex; flex-wrap: wrap; align-items: center; gap: .15rem .5rem; font-size: .88rem; color: var(--soft) }
 .foot p { margin: .3rem 0 }
 .link { border: 0; background: none; padding: .45rem .2rem; min-height: 2.5rem; color: var(--accent); text-decoration: underline; text-underline-offset: .25em; text-decoration-thickness: 1px }
@@ -66,7 +68,7 @@ main:focus-visible { outline-offset: -3px }
 .card b { display: block; font-weight: 600; line-height: 1.4 } .card small { display: block; font-size: .86rem; line-height: 1.5 }
 .card p { margin: .9rem 0 0 }
 .call { display: inline-flex; align-items: center; gap: .5rem; min-height: 2.9rem; padding: .45rem 1.15rem; border-radius: 1.5rem; background: var(--care-ink); color: var(--care); font-weight: 600; text-decoration: none; white-space: nowrap }
-.card a:not(.call), .card .link { color: var(--care-ink) }
+.card a:not(.call), .card .link { color: var(--care-ink) } .card .link { padding-inline: 0 }
 .urgent { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .7rem }
 details.chain { width: 100%; font-size: .9rem } .chain summary { cursor: pointer; padding-block: .5rem }
 .chain dl { margin: .2rem 0 .6rem; padding: .9rem 1.1rem; background: var(--tint); border-radius: 1rem }
@@ -76,7 +78,7 @@ details.chain { width: 100%; font-size: .9rem } .chain summary { cursor: pointer
 .sheet:focus-within { border-color: var(--accent) }
 textarea { display: block; width: 100%; resize: none; border: 0; outline: 0; background: none; line-height: 1.75; padding: .95rem 1.15rem .2rem; min-height: 3.2rem; max-height: 46dvh; max-height: min(46dvh, 60cqh) }
 textarea::placeholder { color: var(--soft); opacity: 1 }
-.tools { display: flex; align-items: center; gap: .5rem; padding: .2rem .5rem .5rem 1.15rem; min-height: 3.2rem }
+.tools { display: flex; align-items: center; justify-content: flex-end; gap: .5rem; padding: .2rem .5rem .5rem 1.15rem; min-height: 3.2rem }
 .tools p { margin: 0; margin-inline-end: auto; font-size: .8rem; line-height: 1.4; color: var(--soft) } .tools p.over { color: var(--care-ink); font-weight: 600 }
 .round { width: 2.75rem; height: 2.75rem; flex: none; border-radius: 50%; border: 1px solid transparent; display: grid; place-items: center; background: var(--accent); color: var(--on-accent) }
 .round.stop { background: none; border-color: var(--line); color: var(--ink) } .round.stop svg { fill: currentColor; width: .9em }
@@ -85,7 +87,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 .blank main { flex: 0 1 auto } .blank .desk { flex: 1 1 auto; min-height: 0; display: flex; flex-direction: column } .blank .sheet { flex: 0 1 24rem; min-height: 8rem } .blank textarea { flex: 1; max-height: none; font-size: 1.06rem; line-height: 1.9 }
 dialog { width: min(36rem, 100% - 2rem); max-height: 88dvh; overflow-y: auto; border: 0; border-radius: 1.4rem; padding: 1.5rem; background: var(--sheet); color: var(--ink); font: 1rem/1.75 var(--sans); box-shadow: 0 24px 80px -24px #0007 }
 dialog::backdrop { background: light-dark(#2a302d66, #000a) }
-dialog h2 { margin: 0 0 .5rem; font: 500 1.4rem/1.4 var(--serif) } dialog p { margin: .4rem 0 1rem } dialog label { display: block; margin-block-start: 1.1rem; font-size: .92rem; font-weight: 600; line-height: 1.5 }
+dialog h2 { margin: 0 0 .5rem; font: 500 1.4rem/1.4 var(--serif) } dialog p { margin: .4rem 0 1rem } dialog label { display: block; margin-block-start: 1.1rem; font-size: .92rem; font-weight: 600; line-height: 1.5 } label small { display: block; font-weight: 400; color: var(--soft) }
 dialog textarea { margin-block-start: .35rem; padding: .6rem .8rem; border: 1px solid var(--soft); border-radius: .8rem; background: var(--paper); min-height: 4.4rem }
 dialog label.check { display: flex; gap: .6rem; font-weight: 400; align-items: center } .check input { width: 1.2rem; height: 1.2rem; accent-color: var(--accent) }
 .row { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: .6rem; margin-block-start: 1.4rem }
@@ -108,7 +110,7 @@ const WORDS = {
     truth: "这里回复你的是 AI，不是真人，也不能代替医生和咨询师。", protocol: "危机应对说明",
     help: "求助热线", menu: "更多", language: "English", talk: "对话",
     plan: "我的安全计划", export: "导出我的数据", erase: "删除我的数据", pause: "歇一会儿", dark: "换个明暗",
-    sending: "正在送出……", accepted: "正在读你写的……", screen: "正在体会你的感受……", emotion: "在想这一切是怎么来的……",
+    sending: "正在送出……", accepted: "正在读你写的……", emotion: "在想这一切是怎么来的……",
     cause: "在想你此刻需要什么……", intention: "正在写给你……", lost: "连接断了，正在重连。你写的都还在。", busy: "这会儿人有点多，马上再试。",
     stopped: "已停下。", failed: "这次没能回复。", again: "再试一次", edit: "放回去改改", unfold: "展开全文", fold: "收起", copy: "复制回复", copied: "已复制",
     made: "（以上内容由 AI 生成）", fixed: "这是一段事先写好的话：模型这会儿没能写出回复。", fresh: "之前的对话已经不在了，这里是新的开始。",
@@ -119,8 +121,6 @@ const WORDS = {
     sure: "删除我的数据？", gone: "这里的全部对话会从服务器上永久删除，无法恢复。", too: "也删掉存在这台设备上的安全计划", yes: "永久删除", no: "先不删",
     erased: "已经全部删除。", erasing: "没能删除，请稍后再试。", exporting: "没能导出，请稍后再试。",
     planning: "趁心里还平静的时候写下来，难受的时候照着做。它只存在这台设备上，不会发送给任何人。", print: "打印", wipe: "清空",
-    steps: ["我怎么知道自己快撑不住了（念头、情绪、身体的感觉）", "我自己能做的、能让我好受一点的事", "能让我分分心的人和地方", "我可以开口求助的人（名字和电话）",
-      "我可以找的专业帮助（医生、咨询师、热线）", "怎样让身边更安全（把危险的东西放远）", "对我重要的、让我想留下来的"],
   },
   en: {
     hello: "What is on your mind today?", gently: "As long as you like, as messy as it comes. Take your time: it will be read to the end before you get an answer.",
@@ -129,7 +129,7 @@ const WORDS = {
     truth: "You are talking with an AI, not a person. It cannot replace a doctor or a therapist.", protocol: "How we handle a crisis",
     help: "Help lines", menu: "More", language: "中文", talk: "Conversation",
     plan: "My safety plan", export: "Export my data", erase: "Erase my data", pause: "Take a break", dark: "Switch light and dark",
-    sending: "Sending…", accepted: "Reading what you wrote…", screen: "Taking in how this feels…", emotion: "Thinking about how it came to this…",
+    sending: "Sending…", accepted: "Reading what you wrote…", emotion: "Thinking about how it came to this…",
     cause: "Thinking about what you need…", intention: "Writing to you…", lost: "The connection dropped; reconnecting. Nothing you wrote is lost.", busy: "It is busy right now; trying again shortly.",
     stopped: "Stopped.", failed: "There is no reply this time.", again: "Try again", edit: "Put it back to edit", unfold: "Show all", fold: "Show less", copy: "Copy reply", copied: "Copied",
     made: "(The above was generated by an AI.)", fixed: "These words were written beforehand: the model could not write a reply just now.", fresh: "The earlier conversation is no longer there. This is a new start.",
@@ -140,17 +140,15 @@ const WORDS = {
     sure: "Erase my data?", gone: "The whole conversation will be deleted from the server for good. It cannot be brought back.", too: "Also delete the safety plan kept on this device", yes: "Erase for good", no: "Keep it",
     erased: "Everything has been erased.", erasing: "It could not be erased. Please try again later.", exporting: "It could not be exported. Please try again later.",
     planning: "Write it while things are calm, follow it when they are not. It stays on this device and is sent to nobody.", print: "Print", wipe: "Clear",
-    steps: ["How I notice that things are getting too much (thoughts, moods, my body)", "What I can do myself to feel a little better", "People and places that take my mind off it", "People I can ask for help (names and numbers)",
-      "Professional help I can turn to (doctor, counsellor, help line)", "How I make the place around me safer (dangerous things out of reach)", "What matters to me and makes me want to stay"],
   },
 };
 
 const ICONS = {
   leaf: "M6 13.200c0-4.300 3-7.200 7.200-7.200h4.800v4.800c0 4.200-2.900 7.200-7.200 7.200-1.300 0-2.400-.3-3.200-.9M6.500 18.500c1.200-3.300 3.600-5.700 6.900-7.400",
   up: "M12 19V5m-6 6 6-6 6 6", stop: "M6 6h12v12H6z", more: "M5 12h.01M12 12h.01M19 12h.01",
-  phone: "M6 4h3l1.500 4-2 1.500a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2 2A15 15 0 0 1 4 6a2 2 0 0 1 2-2",
+  letter: "M4 5h16v11H9.500L5 20v-4H4z", phone: "M6 4h3l1.500 4-2 1.500a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2 2A15 15 0 0 1 4 6a2 2 0 0 1 2-2",
 };
-const STAGES = ["screen", "emotion", "cause", "intention"];
+const STAGES = ["emotion", "cause", "intention"];
 const SILENCE = 40_000; // ms without a byte, keep-alive comments included, after which a stream counts as dropped
 const FOLD = 700; // characters above which a sent post is folded
 
@@ -162,7 +160,7 @@ function h(tag, props, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value != null && value !== false) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter(child => child != null && child !== false));
+  node.append(...children.flat(Infinity).filter(child => child != null && child !== false));
   return node;
 }
 
@@ -171,6 +169,7 @@ function icon(name) {
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", ICONS[name]);
+  svg.classList.add(name);
   svg.append(path);
   return svg;
 }
@@ -226,7 +225,7 @@ const rest = ms => new Promise(done => {
 
 export class EmpathyChat extends HTMLElement {
   static observedAttributes = ["lang"];
-  #turns = []; #shelf; #live; #session; #limit = 8000; #ui = {}; #t; #lang; #opening;
+  #turns = []; #help; #shelf; #live; #session; #limit = 8000; #ui = {}; #t; #lang; #opening;
 
   connectedCallback() {
     this.#shelf = new Shelf(this.#server);
@@ -240,11 +239,16 @@ export class EmpathyChat extends HTMLElement {
     }
     this.#session = this.#shelf.get("session");
     this.#speak();
+    this.#learnHelp();
     this.#restore();
   }
 
   disconnectedCallback() { this.#live.abort(); }
-  attributeChangedCallback() { if (this.isConnected && this.#t) this.#speak(); }
+  attributeChangedCallback() {
+    if (!this.isConnected || !this.#t) return;
+    this.#speak();
+    this.#learnHelp();
+  }
 
   get #server() { return new URL(this.getAttribute("server") || ".", import.meta.url).href; }
   get #running() { return this.#turns.filter(turn => !turn.end); }
@@ -263,7 +267,7 @@ export class EmpathyChat extends HTMLElement {
     });
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({}));
-    throw new Refusal(response.status, problem.detail || this.#t.failed, Number(response.headers.get("Retry-After")));
+    throw new Refusal(response.status, problem.title || this.#t.failed, Number(response.headers.get("Retry-After")));
   }
 
   /** The session, opened with the first words typed rather than with the page. */
@@ -272,15 +276,23 @@ export class EmpathyChat extends HTMLElement {
     return this.#opening ??= (async () => {
       const region = this.getAttribute("region") || country() || undefined;
       const made = await (await this.#call("POST", "v1/sessions", { whole: true, body: { locale: this.#lang, region } })).json();
-      this.#session = { id: made.session_id, token: made.token };
+      this.#session = { id: made.session_id, token: made.token, notes: made.disclosures };
       this.#shelf.set("session", this.#session);
-      this.#learn(made);
+      this.#showNotes();
     })().finally(() => { this.#opening = null; });
   }
 
-  #learn({ limits, disclosures = [] }) {
-    this.#limit = limits?.max_post_chars ?? this.#limit;
-    this.#ui.notes.replaceChildren(...disclosures.map(one => h("p", { class: "note" }, one.text)));
+  #showNotes() { this.#ui.notes.replaceChildren(...(this.#session?.notes || []).map(note => this.#note(note))); }
+
+  /** Help lines, safety plan and limits; the last known ones serve while the server cannot be reached. */
+  async #learnHelp() {
+    const region = this.getAttribute("region") || country() || "";
+    this.#help = this.#shelf.get(`help ${this.#lang}`) || this.#help;
+    try {
+      this.#help = await (await this.#call("GET", `v1/help?locale=${this.#lang}&region=${region}`, { whole: true })).json();
+      this.#shelf.set(`help ${this.#lang}`, this.#help);
+    } catch { /* kept from before, if ever */ }
+    this.#limit = this.#help?.limits.max_post_chars ?? this.#limit;
     this.#count();
   }
 
@@ -290,11 +302,10 @@ export class EmpathyChat extends HTMLElement {
     for (let pause = 500; this.#session && !this.#live.signal.aborted; pause = Math.min(pause * 2, 15_000)) {
       try {
         const held = await (await this.#call("GET", "")).json();
-        this.#learn(held);
-        this.#turns = held.turns.map(turn => ({
-          key: turn.turn_id, id: turn.turn_id, text: turn.text, reply: turn.reply || "", cards: turn.card ? [turn.card] : [], notes: [],
-          level: turn.level, chain: turn.chain, degraded: turn.degraded, seq: 0,
-          end: { committed: "committed", failed: "failed", cancelled: "cancelled" }[turn.status],
+        const later = (at, text) => held.turns.slice(at + 1).some(turn => turn.post === text);
+        this.#turns = held.turns.filter((turn, at) => turn.status === "committed" || !turn.finished || !later(at, turn.post)).map(turn => ({
+          key: turn.turn_id, id: turn.turn_id, text: turn.post, reply: turn.reply || "", card: turn.card, notes: [], seq: 0,
+          level: turn.level, chain: turn.chain, degraded: turn.degraded, end: turn.finished && turn.status,
         }));
         break;
       } catch (error) {
@@ -304,7 +315,7 @@ export class EmpathyChat extends HTMLElement {
     }
     this.#say("");
     const known = new Set(this.#turns.map(turn => turn.id));
-    for (const { key, id, text } of pending) if (!known.has(id)) this.#turns.push({ key, id, text, reply: "", cards: [], notes: [], seq: 0 });
+    for (const { key, id, text } of pending) if (!known.has(id)) this.#turns.push({ key, id, text, reply: "", notes: [], seq: 0 });
     this.#speak();
     this.#running.forEach(turn => this.#follow(turn));
   }
@@ -331,7 +342,7 @@ export class EmpathyChat extends HTMLElement {
   }
 
   #begin(text) {
-    const turn = { key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, text, reply: "", cards: [], notes: [], seq: 0 };
+    const turn = { key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, text, reply: "", notes: [], seq: 0 };
     this.#turns.push(turn);
     this.#remember();
     this.#ui.log.append(this.#draw(turn));
@@ -341,8 +352,8 @@ export class EmpathyChat extends HTMLElement {
   /** Follows a turn to its end over any number of connections: the key makes sending again harmless, the last
       event id makes listening again complete. */
   async #follow(turn) {
-    for (let pause = 500; !turn.end && !this.#live.signal.aborted;) {
-      const watch = new AbortController();
+    for (let pause = 500, tries = 0; !turn.end && !this.#live.signal.aborted; tries++) {
+      const watch = turn.watch = new AbortController();
       let timer;
       const alive = () => { clearTimeout(timer); timer = setTimeout(() => watch.abort(), SILENCE); };
       alive();
@@ -354,6 +365,7 @@ export class EmpathyChat extends HTMLElement {
           : await this.#call("POST", "/turns", { signal: watch.signal, headers: { ...headers, "Idempotency-Key": turn.key }, body: { text: turn.text } });
         for await (const event of events(response.body, alive)) {
           pause = 500;
+          tries = 0;
           this.#take(turn, event);
           if (turn.end) break;
         }
@@ -374,6 +386,7 @@ export class EmpathyChat extends HTMLElement {
       }
       if (turn.end || this.#live.signal.aborted) break;
       turn.lost = turn.why || this.#t.lost;
+      if (tries > 1) turn.card ??= this.#help?.card; // nobody is left without a number because a server is down
       this.#draw(turn);
       await rest(pause * (.75 + Math.random() / 2));
       pause = Math.min(pause * 2, 15_000);
@@ -387,7 +400,7 @@ export class EmpathyChat extends HTMLElement {
     turn.lost = "";
     switch (event.type) {
       case "accepted":
-        turn.id = event.turn_id;
+        turn.id = event.turn_id === "unstored" ? undefined : event.turn_id; // answered while the database was down
         turn.stage = "accepted";
         this.#remember();
         if (turn.stopping) this.#stop(turn);
@@ -397,15 +410,16 @@ export class EmpathyChat extends HTMLElement {
         break;
       case "safety":
         turn.level = event.level;
-        if (event.card) turn.cards = [event.card];
+        turn.card = event.card || turn.card;
         turn.notes.push(...event.disclosures);
         this.dispatchEvent(new CustomEvent("empathy-safety", { detail: { level: event.level }, bubbles: true, composed: true }));
         break;
       case "token": {
         const first = !turn.reply;
-        turn.reply += event.text;
+        turn.reply = event.reset ? event.text : turn.reply + event.text;
+        if (event.reset) turn.spoken = 0;
         if (first || was) break;
-        turn.voice.data = turn.reply;
+        this.#write(turn);
         this.#read(turn);
         return this.#keepDown(turn);
       }
@@ -436,6 +450,10 @@ export class EmpathyChat extends HTMLElement {
 
   async #stop(turn) {
     turn.stopping = true;
+    if (!turn.id && turn.lost) {
+      this.#finish(turn, "cancelled");
+      turn.watch.abort();
+    }
     if (!turn.id) return;
     for (let tries = 0; tries < 5 && !turn.end; tries++) {
       try { return void await this.#call("POST", `/turns/${turn.id}/cancel`); }
@@ -493,6 +511,7 @@ export class EmpathyChat extends HTMLElement {
     this.shadowRoot.replaceChildren(ui.app);
     if (this.isConnected && this.parentNode === document.body) document.documentElement.lang = this.#lang;
     ui.input.value = typed;
+    this.#showNotes();
     ui.log.append(...this.#turns.map(turn => this.#draw(turn, true)));
     this.#count();
     ui.main.scrollTop = ui.main.scrollHeight;
@@ -522,7 +541,8 @@ export class EmpathyChat extends HTMLElement {
       turn.el.querySelector(".link").focus();
     } }, turn.open ? t.fold : t.unfold);
     post.classList.toggle("folded", !!fold && !turn.open);
-    turn.voice = document.createTextNode(turn.reply);
+    turn.voice = h("div", { class: "reply", dir: "auto" });
+    this.#write(turn);
     const at = STAGES.indexOf(turn.stage) + 1;
     const foot = h("div", { class: "foot" });
     if (turn.end === "committed") {
@@ -541,25 +561,40 @@ export class EmpathyChat extends HTMLElement {
         h("button", { class: "link", type: "button", onclick: () => this.#again(turn, true) }, t.edit));
     }
     const el = h("article", { class: "turn", "aria-busy": String(!turn.end) }, post, fold,
-      turn.notes.map(note => h("p", { class: "note", dir: "auto" }, note.text)),
-      turn.cards.map(card => this.#card(card, turn.level)),
-      turn.reply && h("div", { class: "reply", dir: "auto" }, turn.voice),
+      turn.notes.map(note => this.#note(note)),
+      (turn.card || ["high", "imminent"].includes(turn.level) && this.#help) && this.#card(turn.card || this.#help.card, turn.level),
+      turn.reply && turn.voice,
       !turn.end && (turn.lost || !turn.reply) && h("div", { class: "going" },
-        h("span", { class: "dots", "aria-hidden": "true" }, STAGES.map((_, i) => h("i", { class: i < at ? "done" : i === at || at === 4 && i === 3 ? "at" : null }))),
+        h("span", { class: "dots", "aria-hidden": "true" }, [0, 1, 2, 3].map(i => h("i", { class: i < at ? "done" : i === at && turn.stage ? "at" : null }))),
         h("span", null, turn.lost || t[turn.stage || "sending"])),
       foot);
     if (turn.el && !anew) turn.el.replaceWith(el);
     return turn.el = el;
   }
 
+  /** Brings the reply's paragraphs up to date; only the last one has changed while it streams. */
+  #write({ voice, reply }) {
+    const parts = reply.split(/\n{2,}/);
+    while (voice.childElementCount > parts.length) voice.lastChild.remove();
+    parts.forEach((part, i) => {
+      const p = voice.children[i] || voice.appendChild(h("p"));
+      if (p.textContent !== part) p.textContent = part;
+    });
+  }
+
+  #note({ text, when }) {
+    return h("p", { class: "note", dir: "auto" }, text, when === "break" && [" ", h("button", { class: "link", type: "button", onclick: () => this.#pause() }, this.#t.pause)]);
+  }
+
   #card(card, level) {
     const t = this.#t;
-    const grave = level !== "concern";
-    const dial = (number, href, how) => h("a", { class: "call", href }, icon("phone"), (how === "text" ? t.text : t.call)(number));
+    const grave = ["high", "imminent"].includes(level);
+    const ways = Object.values(card.lines.reduce((found, line) => ({ ...found, [line.place + line.name]: [...(found[line.place + line.name] || []), line] }), {}));
+    const dial = (number, href, how) => h("a", { class: "call", href }, icon(how === "text" ? "letter" : "phone"), (how === "text" ? t.text : t.call)(number));
     return h("section", { class: "card", "aria-label": t.help }, h("h3", null, grave ? t.card : t.mild),
-      h("ul", null, card.lines.map(line => h("li", null,
+      h("ul", null, ways.map(([line, ...more]) => h("li", null,
         h("span", null, h("b", null, line.name), h("small", null, [line.place, line.hours, line.note].filter(Boolean).join(" · "))),
-        dial(line.number, line.href, line.how)))),
+        h("span", { class: "urgent" }, [line, ...more].map(one => dial(one.number, one.href, one.how)))))),
       card.emergency.length ? h("p", { class: "urgent" }, t.urgent, card.emergency.map(one => dial(one.number, one.href))) : h("p", null, t.local),
       h("p", null, h("a", { href: card.directory_url, target: "_blank", rel: "noopener noreferrer" }, t.abroad)),
       h("button", { class: "link", type: "button", onclick: () => this.#plan() }, t.plan));
@@ -628,29 +663,32 @@ export class EmpathyChat extends HTMLElement {
     return box;
   }
 
-  async #helpLines() {
-    const region = this.getAttribute("region") || country() || "";
-    let card = this.#shelf.get(`help ${this.#lang}`); // the last known card serves while the server cannot be reached
-    try {
-      card = await (await this.#call("GET", `v1/help?locale=${this.#lang}&region=${region}`, { whole: true })).json();
-      this.#shelf.set(`help ${this.#lang}`, card);
-    } catch { card ??= { lines: [], emergency: [], directory_url: "https://findahelpline.com" }; }
+  #helpLines() {
+    const card = this.#help?.card || { lines: [], emergency: [], directory_url: "https://findahelpline.com" };
     this.#dialog(this.#t.help, this.#card(card), [[this.#t.close, "solid"]]);
   }
 
-  #pause() { this.#dialog(this.#t.breathe, [h("div", { class: "breath", "aria-hidden": "true" }), h("p", null, this.#t.breathing)], [[this.#t.close, "solid"]]); }
+  #pause() {
+    const ground = this.#help?.grounding;
+    this.#dialog(this.#t.breathe, [h("p", null, this.#t.breathing), h("div", { class: "breath", "aria-hidden": "true" }),
+      ground && h("details", null, h("summary", null, ground.title), h("ol", null, ground.steps.map(step => h("li", null, step))))], [[this.#t.close, "solid"]]);
+  }
 
   #plan() {
     const t = this.#t;
+    const parts = this.#help?.plan || [];
     const plan = this.#shelf.get("plan") || {};
-    const fields = t.steps.map((step, i) => h("label", null, `${i + 1}. ${step}`, h("textarea", { rows: 2, dir: "auto", oninput: event => {
-      plan[i] = event.target.value;
+    const fields = parts.map(({ key, title, hint, rows }) => h("label", null, title, h("small", null, hint), h("textarea", { rows, dir: "auto", oninput: event => {
+      plan[key] = event.target.value;
       this.#shelf.set("plan", plan);
-    } }, plan[i] || "")));
-    const areas = () => fields.map(field => field.querySelector("textarea"));
+    } }, plan[key] || "")));
     this.#dialog(t.plan, [h("p", null, t.planning), fields], [
-      [t.wipe, "plain", () => { areas().forEach((area, i) => { area.value = ""; delete plan[i]; }); this.#shelf.set("plan", null); return true; }],
-      [t.print, "plain", () => { this.#print(t.plan, t.steps.map((step, i) => [step, plan[i] || ""])); return true; }],
+      [t.wipe, "plain", () => {
+        fields.forEach((field, i) => { field.querySelector("textarea").value = ""; delete plan[parts[i].key]; });
+        this.#shelf.set("plan", null);
+        return true;
+      }],
+      [t.print, "plain", () => { this.#print(t.plan, parts.map(({ key, title }) => [title, plan[key] || ""])); return true; }],
       [t.close, "solid"]]);
   }
 
