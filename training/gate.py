@@ -6,6 +6,8 @@ help-seeking posts.
     python -m empathy_r1.training.gate --data build/demo --out build/demo/gate.json
 """
 
+# ruff: noqa: E501  # tables of short texts read best as rows
+
 import argparse
 import base64
 import json
@@ -17,7 +19,6 @@ from empathy_r1.training.data import outside
 from empathy_r1.training.data.sample import read
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 BUCKETS = 8192

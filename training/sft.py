@@ -17,7 +17,7 @@ from empathy_r1.graph import wire
 from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.text import neutralise
 from empathy_r1.training.config import SftConfig, load
-from empathy_r1.training.data.sample import Sample, read
+from empathy_r1.training.data.sample import Sample, Turn, read
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def messages(sample: Sample) -> dict[str, list[dict[str, str]]]:
     """The sample as trl's conversational prompt and completion: word for word what serving sends."""
-    turns = [*sample["history"], {"role": "user", "content": sample["post"]}]
+    turns: list[Turn] = [*sample["history"], {"role": "user", "content": sample["post"]}]
     return {
         "prompt": [
             {"role": "system", "content": SYSTEM[sample["locale"]]},
@@ -58,6 +58,33 @@ def build_model(config: SftConfig, tokenizer: "PreTrainedTokenizerFast") -> "Qwe
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+
+
+def plan(config: SftConfig) -> dict[str, Any]:
+    """What `train` would do: the model's weights, the samples, the memory and what is written. Loads no torch.
+
+    Memory counts weights, gradients and both moments of AdamW in float32; activations come on top.
+    """
+    shape = config.model
+    vocabulary = 6000
+    if (file := config.tokenizer / "tokenizer.json").exists():
+        known = json.loads(file.read_text(encoding="utf-8"))
+        vocabulary = len(known["model"]["vocab"]) + len(SYSTEM)
+    attention = shape.hidden * shape.head_dim * 2 * (shape.heads + shape.kv_heads)
+    parameters = vocabulary * shape.hidden + shape.layers * (attention + 3 * shape.hidden * shape.intermediate)
+    return {
+        "parameters": parameters,
+        "memory_mb": round(parameters * 16 / 1e6),
+        "samples": sum(1 for _ in read(config.data)) if config.data.exists() else None,
+        "tokens_per_step": config.length * config.batch,
+        "epochs": config.epochs,
+        "max_steps": config.max_steps if config.max_steps > 0 else None,
+        "writes": [
+            str(config.output / "checkpoints"),
+            str(config.output / "model"),
+            str(config.output / "metrics.json"),
+        ],
+    }
 
 
 def dataset(path: Path) -> "Dataset":

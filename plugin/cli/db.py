@@ -1,6 +1,7 @@
 """`empathy-r1 db`: the schema of the database."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -27,3 +28,11 @@ def check(database_url: DatabaseUrl = None) -> None:
 
         asyncio.run(migrate.check(settings(database_url=database_url).database_url))
         typer.echo("The schema fits this code.")
+
+
+@app.command()
+def key(name: Annotated[str, typer.Argument(help="Id of the key in the ring.")] = "k1") -> None:
+    """Prints a fresh encryption key for EMPATHY_R1_ENCRYPTION_KEYS."""
+    from empathy_r1.storage.crypto import new_key
+
+    typer.echo(new_key(name))

@@ -1,6 +1,7 @@
 """The engine on both databases: what is accepted is answered once, and kept, and can be erased."""
 
 import asyncio
+import itertools
 import json
 import sqlite3
 
@@ -113,7 +114,7 @@ async def test_posts_of_one_session_are_answered_one_after_the_other(engine, mod
     view = await engine.session(session.session_id)
     assert [t.status for t in view.turns] == ["committed"] * 4
     ends = [(t.created, t.finished) for t in view.turns]
-    assert all(a[1] <= b[1] for a, b in zip(ends, ends[1:], strict=False))
+    assert all(a[1] <= b[1] for a, b in itertools.pairwise(ends))
 
 
 async def test_a_second_post_is_refused_where_the_session_says_so(engine, model):

@@ -8,8 +8,8 @@ import random
 import re
 
 from empathy_r1.graph.labels import Locale
-from empathy_r1.training.data.bank import aspects, speech
 from empathy_r1.training.data.compose import Reading
+from empathy_r1.training.data.sentences import aspects, speech
 
 _CLAUSE = re.compile(r"[^。！？!?；;\n，,.…]+")
 _BELIEF = re.compile(

@@ -1,6 +1,6 @@
 """Writes the training files of the demo: posts of the grammar, and of the public sets where they are at hand.
 
-    python -m empathy_r1.training.data.build --out build/demo --grammar 3000
+python -m empathy_r1.training.data.build --out build/demo --grammar 3000
 """
 
 import argparse

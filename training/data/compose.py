@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale, find
 from empathy_r1.graph.wire import SEPARATOR, Section
-from empathy_r1.training.data.bank import Aspect, pick, speech
+from empathy_r1.training.data.sentences import Aspect, pick, speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def compose(reading: Reading, dice: random.Random) -> dict[Section, str]:
     feelings, wishes = speech("emotions", reading.locale), speech("intentions", reading.locale)
     main = reading.emotions[0][0]
     named = [f"{_text(EMOTIONS, e, zh)}/{_text(INTENSITIES, s, zh)}" for e, s in reading.emotions]
+    wishes_named = [_text(INTENTIONS, key, zh) for key in reading.intentions]
     gist = pick(reading.aspect.lines["gist"], dice) if reading.aspect else ""
     wish = wishes[reading.intentions[0]]
     stop = "。" if zh else "."
@@ -43,9 +44,7 @@ def compose(reading: Reading, dice: random.Random) -> dict[Section, str]:
     return {
         "emotion": f"{' '.join(named)}{SEPARATOR}{reading.event}",
         "cause": cause.rstrip("。."),
-        "intention": (
-            f"{' '.join(_text(INTENTIONS, i, zh) for i in reading.intentions)}{SEPARATOR}{pick(wish.lines['gist'], dice)}"
-        ),
+        "intention": f"{' '.join(wishes_named)}{SEPARATOR}{pick(wish.lines['gist'], dice)}",
         "strategy": pick(wish.lines["plan"], dice).rstrip(stop),
         "response": _reply(reading, pick(feelings[main].lines["see"], dice), dice),
     }
@@ -126,7 +125,7 @@ _STEP: dict[Locale, tuple[str, ...]] = {
         "可以先挑一个你信得过的人，只说其中一小段，看看说出来以后心里有没有松一点。",
     ),
     "en": (
-        "If you do one small thing today, you could write the heaviest part down in one sentence and let the rest wait.",
+        "If you do one small thing today, you could write the heaviest part down in a sentence and let the rest wait.",
         "You could pick one person you trust and tell them just a small part, and see whether anything loosens.",
     ),
 }

@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator
 
 from empathy_r1.graph.labels import Locale
-from empathy_r1.training.data.bank import Aspect, aspects, pick, speech
 from empathy_r1.training.data.compose import Reading, compose
 from empathy_r1.training.data.sample import Sample
+from empathy_r1.training.data.sentences import Aspect, aspects, pick, speech
 
 _INTENTIONS = ("vent", "understanding", "comfort", "reassurance", "clarity", "decision", "advice", "advice", "vent")
 _STARTS: dict[Locale, tuple[str, ...]] = {

@@ -3,6 +3,8 @@
 Each line is a fragment; a text is made of several of one kind.
 """
 
+# ruff: noqa: E501  # tables of short texts read best as rows
+
 import random
 from collections.abc import Iterator
 
