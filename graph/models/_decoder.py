@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from empathy_r1.graph.errors import ModelNotFoundError
@@ -42,8 +42,11 @@ class Decoder:
         self.vocabulary: int = model["vocab_size"]
         self.session = _session(folder / decoder["filename"], threads)
         inputs = {item.name: item.type for item in self.session.get_inputs()}
+        logits = next(item for item in self.session.get_outputs() if item.name == "logits")
+        _check(folder, config, set(inputs), self.layers)
         self.dtype: Any = _DTYPES[inputs["past_key_values.0.key"]]
-        self.logits_dtype: Any = _DTYPES[next(o.type for o in self.session.get_outputs() if o.name == "logits")]
+        self.logits_dtype: Any = _DTYPES[logits.type]
+        self.logits_of_last_only = logits.shape[1] == 1
         self.has_positions = "position_ids" in inputs
         self.mask = np.ones((1, self.context), np.int64)
         self.turnstile = Turnstile(parallel)
@@ -61,7 +64,6 @@ class Cache:
         self.decoder = decoder
         self.tokens: list[int] = []
         self.capacity = min(capacity, decoder.context)
-        self._logits = np.empty((1, 1, decoder.vocabulary), decoder.logits_dtype)
         self._arrays = [self._array() for _ in range(2 * decoder.layers)]
         self._binding = self._bind()
 
@@ -79,12 +81,15 @@ class Cache:
         self._input("attention_mask", self.decoder.mask[:, :end])
         if self.decoder.has_positions:
             self._input("position_ids", np.arange(start, end, dtype=np.int64)[None])
+        rows = 1 if self.decoder.logits_of_last_only else len(tokens)
+        logits = np.empty((1, rows, self.decoder.vocabulary), self.decoder.logits_dtype)
+        self._binding.bind_output("logits", "cpu", 0, logits.dtype.type, logits.shape, logits.ctypes.data)
         with self.decoder.turnstile:
             self.decoder.session.run_with_iobinding(self._binding)
         # A failed or repeated run leaves the sequence as it was.
         self.tokens.extend(tokens)
-        logits: NDArray[np.float32] = self._logits[0, 0].astype(np.float32)
-        return logits
+        last: NDArray[np.float32] = logits[0, -1].astype(np.float32, copy=False)
+        return last
 
     def rewind(self, length: int) -> None:
         """Forgets all but the first `length` tokens."""
@@ -117,8 +122,6 @@ class Cache:
             place = ("cpu", 0, self.decoder.dtype, array.shape, array.ctypes.data)
             binding.bind_input(f"past_key_values.{name}", *place)
             binding.bind_output(f"present.{name}", *place)
-        logits = self._logits
-        binding.bind_output("logits", "cpu", 0, logits.dtype.type, logits.shape, logits.ctypes.data)
         return binding
 
     def _input(self, name: str, array: NDArray[np.int64]) -> None:
@@ -171,6 +174,15 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def _check(folder: Path, config: dict[str, Any], inputs: set[str], layers: int) -> None:
+    past = {f"past_key_values.{at}.{name}" for at in range(layers) for name in ("key", "value")}
+    known = {"input_ids", "attention_mask", "position_ids", *past}
+    if not past <= inputs <= known or not config["search"]["past_present_share_buffer"]:
+        raise ModelNotFoundError(
+            str(folder), "a text model made for the CPU, with a key-value cache that is read and written in place"
+        )
+
+
 def _session(file: Path, threads: int) -> ort.InferenceSession:
     if not file.is_file():
         raise ModelNotFoundError(str(file), "the model's ONNX file, named in genai_config.json")
@@ -180,4 +192,7 @@ def _session(file: Path, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     # A thread that spins between two tokens takes the core from the web server.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelNotFoundError(str(file), f"an ONNX model that onnxruntime can load, but it said: {error}") from error

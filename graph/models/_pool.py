@@ -8,7 +8,7 @@ from empathy_r1.graph.models._decoder import Cache, Decoder
 
 
 class Pool:
-    """Caches in use and idle ones, least recently used first, within `budget` bytes for the idle ones."""
+    """Caches in use, and idle ones, least recently used first: as many as `budget` bytes hold, but at least one."""
 
     def __init__(self, decoder: Decoder, budget: int) -> None:
         self.decoder = decoder
@@ -40,7 +40,7 @@ class Pool:
             with self._lock:
                 self._busy.remove(cache)
                 self._idle.append(cache)
-                while sum(c.nbytes for c in self._idle) > self.budget:
+                while len(self._idle) > 1 and sum(c.nbytes for c in self._idle) > self.budget:
                     self._idle.pop(0)
 
 

@@ -59,8 +59,8 @@ class EmbeddedChat(ContinuesFinalMessage, BaseChatModel):
     """Cores that work on one token. More than one pays for models of some hundred million weights."""
     slots: int = Field(8, ge=1)
     """Answers written at the same time; more wait in line."""
-    cache_mb: int = Field(512, ge=0)
-    """Memory for the keys and values of conversations that are at rest."""
+    cache_mb: int = Field(1024, ge=0)
+    """Memory for the keys and values of conversations at rest. The last one stays, whatever its size."""
 
     _runtime: "Runtime" = PrivateAttr()
     _gate: "_gate.Gate | None" = PrivateAttr()

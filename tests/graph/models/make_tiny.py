@@ -29,7 +29,8 @@ CONVERSATIONS = (
     ),
     (
         "I failed again and I am tired.",
-        "<emotion>\nsadness/strong｜Tired of failing</emotion>\n<response>\nThat is a lot to carry. 🌧 I hear you.</response>",
+        "<emotion>\nsadness/strong｜Tired of failing</emotion>\n"
+        "<response>\nThat is a lot to carry. 🌧 I hear you.</response>",
     ),
     ("说点别的。", "好。"),
 )
@@ -84,12 +85,11 @@ def make_model(tokenizer: PreTrainedTokenizerBase, steps: int = 400) -> Qwen3For
         for post, reply in CONVERSATIONS
     ]
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
-    for step in range(steps):
+    for _ in range(steps):
         loss = sum(model(torch.tensor([ids]), labels=torch.tensor([ids])).loss for ids in texts)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    print(f"loss {loss.item():.4f} after {step + 1} steps")
     return model.eval()
 
 
