@@ -198,7 +198,7 @@ class Shelf {
 
 /** A refusal by the server. `passing` ones are worth another try with the same key. */
 class Refusal extends Error {
-  constructor(status, detail, after) { super(detail); Object.assign(this, { status, after, passing: status === 429 || status >= 500 }); }
+  constructor(status, title, code, after) { super(title); Object.assign(this, { status, code, after, passing: status === 429 || status >= 500 }); }
 }
 
 /** The events of a server-sent stream. */
@@ -267,7 +267,7 @@ export class EmpathyChat extends HTMLElement {
     });
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({}));
-    throw new Refusal(response.status, problem.title || this.#t.failed, Number(response.headers.get("Retry-After")));
+    throw new Refusal(response.status, problem.title || this.#t.failed, problem.code, Number(response.headers.get("Retry-After")));
   }
 
   /** The session, opened with the first words typed rather than with the page. */
@@ -298,32 +298,46 @@ export class EmpathyChat extends HTMLElement {
 
   /** Brings back the conversation and whatever was under way when the page went. */
   async #restore() {
-    const pending = this.#shelf.get("pending") || [];
+    this.#turns = (this.#shelf.get("pending") || []).map(({ key, id, text }) => ({ key, id, text, reply: "", notes: [], seq: 0 }));
+    this.#list();
     for (let pause = 500; this.#session && !this.#live.signal.aborted; pause = Math.min(pause * 2, 15_000)) {
       try {
-        const held = await (await this.#call("GET", "")).json();
-        const later = (at, text) => held.turns.slice(at + 1).some(turn => turn.post === text);
-        this.#turns = held.turns.filter((turn, at) => turn.status === "committed" || !turn.finished || !later(at, turn.post)).map(turn => ({
+        const { turns } = await (await this.#call("GET", "")).json();
+        const later = (at, text) => turns.slice(at + 1).some(turn => turn.post === text);
+        const held = turns.filter((turn, at) => turn.status === "committed" || !turn.finished || !later(at, turn.post)).map(turn => ({
           key: turn.turn_id, id: turn.turn_id, text: turn.post, reply: turn.reply || "", card: turn.card, notes: [], seq: 0,
           level: turn.level, chain: turn.chain, degraded: turn.degraded, end: turn.finished && turn.status,
         }));
+        const [known, begun] = [turns.map(turn => turn.turn_id), this.#turns.filter(turn => turn.watch)];
+        this.#turns = [...held.filter(turn => !begun.some(other => other.id === turn.id)), ...this.#turns.filter(turn => turn.watch || !known.includes(turn.id))];
+        this.#say("");
         break;
       } catch (error) {
-        if (error instanceof Refusal && !error.passing) this.#forget(this.#t.fresh);
-        else { this.#say(this.#t.lost); await rest(pause); }
+        if (error instanceof Refusal && !error.passing) {
+          this.#forget(this.#t.fresh);
+          this.#running.forEach(turn => { turn.id = undefined; });
+        } else {
+          this.#say(this.#t.lost);
+          await rest(pause);
+        }
       }
     }
-    this.#say("");
-    const known = new Set(this.#turns.map(turn => turn.id));
-    for (const { key, id, text } of pending) if (!known.has(id)) this.#turns.push({ key, id, text, reply: "", notes: [], seq: 0 });
-    this.#speak();
-    this.#running.forEach(turn => this.#follow(turn));
+    this.#list();
+    this.#running.filter(turn => !turn.watch).forEach(turn => this.#follow(turn));
+  }
+
+  #list() {
+    this.#ui.log.replaceChildren(...this.#turns.map(turn => this.#draw(turn, true)));
+    this.#count();
+    this.#ui.main.scrollTop = this.#ui.main.scrollHeight;
   }
 
   #forget(words) {
     this.#session = null;
     this.#shelf.set("session", null);
-    if (words) this.#say(words);
+    if (!words) return;
+    this.#ui.notes.replaceChildren(this.#note({ text: words }));
+    this.#say(words);
   }
 
   #remember() { this.#shelf.set("pending", this.#running.map(({ key, id, text }) => ({ key, id, text }))); }
@@ -373,8 +387,8 @@ export class EmpathyChat extends HTMLElement {
         turn.why = error.status === 429 ? this.#t.busy : "";
         if (error.after) pause = error.after * 1000;
         if (error instanceof Refusal && !error.passing) {
-          if ([401, 403, 404].includes(error.status) && !turn.moved) {
-            this.#forget(this.#t.fresh);
+          if ([401, 404].includes(error.status) && !turn.moved) {
+            if (error.code !== "turn_not_found") this.#forget(this.#t.fresh);
             Object.assign(turn, { moved: true, id: undefined, seq: 0 });
             continue;
           }
@@ -501,7 +515,10 @@ export class EmpathyChat extends HTMLElement {
       h("header", { class: "column" },
         h("h1", null, h("span", { class: "mark" }, icon("leaf")), h("span", null, this.getAttribute("heading") || "Empathy-R1")),
         h("button", { class: "plain help", type: "button", onclick: () => this.#helpLines() }, t.help),
-        h("button", { class: "plain", type: "button", lang: this.#lang === "zh" ? "en" : "zh-Hans", onclick: () => this.#choose("lang", this.#lang === "zh" ? "en" : "zh") }, t.language),
+        h("button", { class: "plain", type: "button", lang: this.#lang === "zh" ? "en" : "zh-Hans", onclick: () => {
+          this.#choose("lang", this.#lang === "zh" ? "en" : "zh");
+          this.shadowRoot.querySelector("header [lang]").focus();
+        } }, t.language),
         more),
       ui.main,
       h("div", { class: "desk column" },
@@ -512,9 +529,7 @@ export class EmpathyChat extends HTMLElement {
     if (this.isConnected && this.parentNode === document.body) document.documentElement.lang = this.#lang;
     ui.input.value = typed;
     this.#showNotes();
-    ui.log.append(...this.#turns.map(turn => this.#draw(turn, true)));
-    this.#count();
-    ui.main.scrollTop = ui.main.scrollHeight;
+    this.#list();
   }
 
   #choose(name, value) {
@@ -552,7 +567,7 @@ export class EmpathyChat extends HTMLElement {
         copy.textContent = t.copied;
         this.#say(t.copied);
       } }, t.copy);
-      foot.append(copy);
+      if (navigator.clipboard) foot.append(copy); // there only in secure contexts
       if (turn.chain) foot.append(h("details", { class: "chain" }, h("summary", null, t.chain),
         h("dl", null, Object.entries(t.parts).map(([key, name]) => [h("dt", null, name), h("dd", { dir: "auto" }, turn.chain[key])]))));
     } else if (turn.end) {
