@@ -22,8 +22,8 @@ from support.web_server import browser, live
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 POSTS = {
-    "zh": "我妹妹下个月要高考，全家都围着她转，我在隔壁房间复习考研，连空调都不敢开大。妈妈每天给她炖汤，顺手也给我盛一碗，"
-    "可是她看我的眼神总像在看一件忘了收的衣服。\n\n去年我差了四分，爸爸说没关系，之后就再也没有提过这件事。"
+    "zh": "我妹妹下个月要高考，全家都围着她转，我在隔壁房间复习考研，连空调都不敢开大。妈妈每天给她炖汤，顺手也给我"
+    "盛一碗，可是她看我的眼神总像在看一件忘了收的衣服。\n\n去年我差了四分，爸爸说没关系，之后就再也没有提过这件事。"
     "我白天在图书馆坐十个小时，晚上背着背着就开始发呆，想不起来自己为什么要考。我也只是想好好睡一觉，第二天还愿意起来。",
     "en": "My sister has her finals next month and the whole house turns around her. I study in the next room and do "
     "not dare to switch on the fan. My mother brings her soup every night and gives me a bowl as well, but she looks "
@@ -64,7 +64,6 @@ async def main(wanted: list[str]) -> None:
                 await page.wait_for_timeout(500)
                 await page.screenshot(path=IMAGES / f"{name}.png")
                 await context.close()
-                print(f"{name}.png")
 
             for language in ("zh", "en"):
                 if "start" in wanted:
