@@ -75,7 +75,7 @@ details.chain { width: 100%; font-size: .9rem } .chain summary { cursor: pointer
 .chain dt { font-weight: 600 } .chain dd { margin: 0 0 .6rem; white-space: pre-wrap }
 .desk { flex: 0 0 auto; padding-block: .4rem max(.55rem, env(safe-area-inset-bottom)) }
 .sheet { display: flex; flex-direction: column; background: var(--sheet); border: 1px solid var(--line); border-radius: 1.4rem; box-shadow: 0 6px 28px -18px light-dark(#4a4436, #000); transition: border-color .2s }
-.sheet:focus-within { border-color: var(--accent) }
+.sheet:has(textarea:focus) { border-color: var(--accent); outline: 1px solid var(--accent) } .sheet textarea:focus-visible { outline: 0 }
 textarea { display: block; width: 100%; resize: none; border: 0; outline: 0; background: none; line-height: 1.75; padding: .95rem 1.15rem .2rem; min-height: 3.2rem; max-height: 46dvh; max-height: min(46dvh, 60cqh) }
 textarea::placeholder { color: var(--soft); opacity: 1 }
 .tools { display: flex; align-items: center; justify-content: flex-end; gap: .5rem; padding: .2rem .5rem .5rem 1.15rem; min-height: 3.2rem }

@@ -64,7 +64,7 @@ async def replied(page, text=LAST):
 
 
 async def test_the_reply_is_seen_while_it_is_written(visit, model):
-    model.pause = 0.05
+    model.pause = 0.2
     page = await visit()
     await send(page, POST)
     await page.locator(".going", has_text="正在读你写的").wait_for()
@@ -88,7 +88,7 @@ async def test_a_reload_keeps_the_session_and_what_was_typed(visit):
 
 
 async def test_a_reload_in_mid_turn_goes_on_with_it(visit, model):
-    model.pause = 0.06
+    model.pause = 0.2
     page = await visit()
     await send(page, POST)
     await page.locator("article[aria-busy=true] .reply").wait_for()
@@ -98,7 +98,7 @@ async def test_a_reload_in_mid_turn_goes_on_with_it(visit, model):
 
 
 async def test_the_network_drops_and_nothing_is_lost_or_doubled(visit, line, model):
-    model.pause = 0.06
+    model.pause = 0.2
     page = await visit()
     await send(page, POST)
     await page.locator("article[aria-busy=true] .reply").wait_for()
@@ -124,7 +124,7 @@ async def test_a_post_sent_without_a_network_arrives_once(visit, line, model):
 
 
 async def test_stop_and_try_again(visit, model):
-    model.pause = 0.06
+    model.pause = 0.2
     page = await visit()
     await send(page, POST)
     await page.locator("article[aria-busy=true] .reply").wait_for()
@@ -140,7 +140,7 @@ async def test_stop_and_try_again(visit, model):
 
 
 async def test_escape_stops_and_the_text_can_go_back_to_be_edited(visit, model):
-    model.pause = 0.06
+    model.pause = 0.2
     page = await visit()
     await send(page, POST)
     await page.locator("article[aria-busy=true]").wait_for()
