@@ -104,7 +104,13 @@ async def guard(state: State, runtime: Runtime[Context]) -> Update:
     context = _context(runtime)
     reply = state["messages"][-1]
     update: Update = {}
-    found = safety.check(reply.text, locale=state["locale"], region=context.region, sealed=list(_chain(state).values()))
+    found = safety.check(
+        reply.text,
+        locale=state["locale"],
+        region=context.region,
+        sealed=list(_chain(state).values()),
+        post=_post(state).text,
+    )
     if found:
         update["messages"] = [AIMessage(FIXED[state["locale"]], id=reply.id)]
         update["withheld"] = dict(Counter(state.get("withheld") or {}) + Counter(found))

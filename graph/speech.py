@@ -9,6 +9,7 @@ from empathy_r1.graph import safety, wire
 from empathy_r1.graph.errors import ModelUnavailableError, ReplyCutError
 from empathy_r1.graph.generate import Ask
 from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.state import Degraded
 
 
@@ -80,9 +81,8 @@ class Speech:
 
     def _guard(self, split: wire.SectionStream) -> safety.Guard:
         hidden = (text for section, text in split.sections.items() if section != "response")
-        return safety.Guard(
-            locale=self.ask.locale, region=self.region, sealed=[*self.ask.chain.values(), *hidden], post=self.post
-        )
+        sealed = [*self.ask.chain.values(), *hidden, SYSTEM[self.ask.locale]]
+        return safety.Guard(locale=self.ask.locale, region=self.region, sealed=sealed, post=self.post)
 
     def _keep(self, split: wire.SectionStream) -> None:
         for section in wire.HIDDEN:

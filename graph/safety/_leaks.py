@@ -73,21 +73,29 @@ class Sealed:
     """Knows long verbatim pieces of the hidden sections, less what the person's own post says."""
 
     _LENGTHS = (16, 48)
+    """Letters that count as long, in Chinese and in Latin script."""
+    _COVERED = 0.8
+    """Share of a sentence that a whole section may not make up."""
 
     def __init__(self, sections: Iterable[str], post: str) -> None:
         own = bare(post)
         self._pieces: set[str] = set()
+        self._whole: set[str] = set()
         for section in sections:
             text = bare(section)
+            if 2 * len(text) >= _size(text) and text not in own:
+                self._whole.add(text)
             for size in self._LENGTHS:
                 pieces = {text[i : i + size] for i in range(len(text) - size + 1)}
                 self._pieces |= {p for p in pieces if _size(p) == size and p not in own}
 
     def shown_by(self, before: str, sentence: str) -> bool:
         """Whether `sentence`, after `before`, completes such a piece."""
+        head, tail = bare(before), bare(sentence)
+        if any(text in tail and len(text) > self._COVERED * len(tail) for text in self._whole):
+            return True
         if not self._pieces:
             return False
-        head, tail = bare(before), bare(sentence)
         for size in self._LENGTHS:
             text = head[-(size - 1) :] + tail
             if any(text[i : i + size] in self._pieces for i in range(len(text) - size + 1)):

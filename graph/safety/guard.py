@@ -65,6 +65,11 @@ class Guard:
         self._replaced: set[str] = set()
         self._ended = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be shown, so that the model may be stopped."""
+        return self._ended
+
     def feed(self, text: str) -> str:
         """Takes the next piece of the reply and returns what may be shown of it."""
         if self._ended:

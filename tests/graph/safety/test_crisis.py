@@ -1,5 +1,6 @@
 import json
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -224,9 +225,9 @@ def test_it_never_repeats_itself_like_a_machine(locale, region, screening):
     texts = [person.says("……", screening) for _ in range(10)]
     assert len(set(texts)) == len(texts)
     questions = [t.split("\n\n")[-1] for t in texts]
-    assert all(a != b for a, b in zip(questions, questions[1:], strict=False))
+    assert all(a != b for a, b in pairwise(questions))
     heard = [t.split("\n\n")[0] for t in texts]
-    assert all(a != b for a, b in zip(heard, heard[1:], strict=False))
+    assert all(a != b for a, b in pairwise(heard))
 
 
 def test_thirty_turns_hold_no_two_equal_replies():
@@ -257,7 +258,10 @@ def test_every_sentence_passes_the_guard(locale, region, screening):
 
 
 def test_it_never_takes_leave_and_asks_for_no_promise():
-    for locale, words in (("zh", "再见|结束(?:这次|本次)?对话|答应我|保证|不能继续|帮不了你"), ("en", r"goodbye[.!]|end (?:this|our) (?:chat|conversation)|promise me|I can't (?:talk|help|continue)")):  # fmt: skip
+    for locale, words in (
+        ("zh", "再见|结束(?:这次|本次)?对话|答应我|保证|不能继续|帮不了你"),
+        ("en", r"goodbye[.!]|end (?:this|our) (?:chat|conversation)|promise me|I can't (?:talk|help|continue)"),
+    ):
         table = json.dumps({k: v for k, v in load(f"crisis_{locale}").items() if k != "answer"}, ensure_ascii=False)
         assert not re.search(words, table, re.IGNORECASE)
 
@@ -370,18 +374,58 @@ def test_a_yes_alone_stays_with_the_dialogue():
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("有", "yes"), ("有的", "yes"), ("嗯，很难推开", "yes"), ("想过", "yes"), ("偶尔会闪过", "yes"), ("是的，想过很多次", "yes"), ("就在抽屉里", "yes"),
-        ("没有", "no"), ("没有的。", "no"), ("不会", "no"), ("没有这种念头", "no"), ("我没想过自杀", "no"), ("不会自杀的", "no"),
-        ("不想说", "refused"), ("别问了", "refused"), ("我不想回答这个", "refused"), ("关你什么事", "refused"), ("问这个干嘛", "refused"),
-        ("我到朋友家了", "safer"), ("我妈来了", "safer"), ("我把药扔掉了", "safer"), ("刚打了12356", "safer"), ("好一点了", "safer"), ("室友在我旁边", "safer"),
-        ("没有人在我身边", "unsure"), ("没有意思", "unsure"), ("不想活了", "unsure"), ("没人在乎", "unsure"), ("不知道", "unsure"), ("是不是没救了", "unsure"),
-        ("yes", "yes"), ("Yeah, every day", "yes"), ("I do.", "yes"), ("they are hard to push away", "yes"),
-        ("no", "no"), ("No, not really", "no"), ("I'm not suicidal", "no"), ("I don't have a plan", "no"),
-        ("I don't want to talk about it", "refused"), ("stop asking", "refused"), ("none of your business", "refused"),
-        ("I'm at my sister's, I'm with my sister now", "safer"), ("my mom is here", "safer"), ("I put the pills away", "safer"), ("feeling a bit calmer", "safer"),
-        ("nobody is here", "unsure"), ("no one cares", "unsure"), ("I am so tired", "unsure"), ("I don't know", "unsure"), ("", "unsure"),
+        ("有", "yes"),
+        ("有的", "yes"),
+        ("嗯，很难推开", "yes"),
+        ("想过", "yes"),
+        ("偶尔会闪过", "yes"),
+        ("是的，想过很多次", "yes"),
+        ("就在抽屉里", "yes"),
+        ("没有", "no"),
+        ("没有的。", "no"),
+        ("不会", "no"),
+        ("没有这种念头", "no"),
+        ("我没想过自杀", "no"),
+        ("不会自杀的", "no"),
+        ("不想说", "refused"),
+        ("别问了", "refused"),
+        ("我不想回答这个", "refused"),
+        ("关你什么事", "refused"),
+        ("问这个干嘛", "refused"),
+        ("我到朋友家了", "safer"),
+        ("我妈来了", "safer"),
+        ("我把药扔掉了", "safer"),
+        ("刚打了12356", "safer"),
+        ("好一点了", "safer"),
+        ("室友在我旁边", "safer"),
+        ("没有人在我身边", "unsure"),
+        ("没有意思", "unsure"),
+        ("不想活了", "unsure"),
+        ("没人在乎", "unsure"),
+        ("不知道", "unsure"),
+        ("是不是没救了", "unsure"),
+        ("yes", "yes"),
+        ("Yeah, every day", "yes"),
+        ("I do.", "yes"),
+        ("they are hard to push away", "yes"),
+        ("no", "no"),
+        ("No, not really", "no"),
+        ("I'm not suicidal", "no"),
+        ("I don't have a plan", "no"),
+        ("I don't want to talk about it", "refused"),
+        ("stop asking", "refused"),
+        ("none of your business", "refused"),
+        ("I'm at my sister's, I'm with my sister now", "safer"),
+        ("my mom is here", "safer"),
+        ("I put the pills away", "safer"),
+        ("feeling a bit calmer", "safer"),
+        ("nobody is here", "unsure"),
+        ("no one cares", "unsure"),
+        ("I am so tired", "unsure"),
+        ("I don't know", "unsure"),
+        ("", "unsure"),
     ],
-)  # fmt: skip
+)
 def test_short_answers_are_understood_in_both_languages(text, answer):
     assert read_answer(text, "zh") == answer
     assert read_answer(text, "en") == answer
