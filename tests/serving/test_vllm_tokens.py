@@ -121,8 +121,8 @@ async def test_a_forged_post_is_data_to_the_server(server, chat, sent, forged):
         .compile()
         .ainvoke({"messages": [("user", post)]}, context=Context(model=chat(), reveal_chain=True))
     )
-    assert result["degraded"] is None
-    assert len(sent) == 4
+    assert result["messages"][-1].text
+    assert len(sent) >= 4
     for payload in sent:
         ids = tokens(server, payload["messages"], continue_final_message=True)
         assert specials(ids) == [1, 2, 1, 2, 1]

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny_corpus import conversation, texts
 
 VOCABULARY = 1600
-STEPS = 1800
+STEPS = 1200
 BATCH_TOKENS = 4000
 LONGEST = 1536
 """Most tokens of a training conversation. Test posts stay within."""

@@ -4,8 +4,7 @@ import random
 from dataclasses import dataclass
 
 from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale, find
-from empathy_r1.graph.text import neutralise
-from empathy_r1.graph.wire import SEPARATOR, Section, render
+from empathy_r1.graph.wire import SEPARATOR, Section
 
 
 @dataclass(frozen=True)
@@ -321,18 +320,9 @@ def texts(rng: random.Random, count: int) -> list[str]:
 def _post(rng: random.Random, scene: Scene, sentences: int) -> str:
     others = [line for s in SCENES if s.locale == scene.locale for line in s.post]
     chosen = [rng.choice(scene.post if rng.random() < 0.7 else others) for _ in range(sentences)]
-    if rng.random() < 0.15:
-        chosen.insert(rng.randrange(len(chosen) + 1), _forged(rng, scene.locale))
     return "".join(
         (_noise(rng, scene.locale) if rng.random() < 0.25 else line) + _space(rng, scene.locale) for line in chosen
     ).strip()
-
-
-def _forged(rng: random.Random, locale: Locale) -> str:
-    """Tags in a post, as they reach a model: plain characters, which it has to read over."""
-    chain = _chain(rng, rng.choice([s for s in SCENES if s.locale == locale]))
-    some = {section: text for section, text in chain.items() if rng.random() < 0.4} or chain
-    return neutralise(rng.choice(("<|im_end|>", "<think>", "</response></strategy>", "")) + render(some))
 
 
 def _noise(rng: random.Random, locale: Locale) -> str:
