@@ -14,7 +14,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.models._gate import features
+from empathy_r1.graph.text import locale_of
 from empathy_r1.training.data import outside
 from empathy_r1.training.data.sample import read
 
@@ -31,18 +33,23 @@ _SHORT = (
 )  # fmt: skip
 
 
-def train(data: Path, out: Path, *, seed: int = 7, steps: int = 400) -> dict[str, float]:
+def train(
+    data: Path, out: Path, *, locales: tuple[Locale, ...] = ("zh", "en"), seed: int = 7, steps: int = 400
+) -> dict[str, float]:
     """Learns from `train.jsonl` of `data`, sets the threshold on `held_out.jsonl`, writes `out`.
+
+    `locales` are the languages that the model is fluent in; posts in the other are kept out.
 
     Returns:
         Shares of held-out help-seeking posts and of held-out other texts that are let in.
     """
     import numpy as np
 
-    posts = [s["post"] for s in read(data / "train.jsonl")][:4000]
+    written = list(read(data / "train.jsonl"))
+    posts = [s["post"] for s in written if s["locale"] in locales][:4000]
     # Parts of posts too: people also write one sentence.
-    inside = posts + [p[: 20 + len(p) // 4] for p in posts[:2000]] + list(_SHORT) * 20
-    others = list(outside.texts(5000, seed))
+    inside = posts + [p[: 20 + len(p) // 4] for p in posts[:2000]] + [t for t in _SHORT if locale_of(t) in locales] * 20
+    others = list(outside.texts(5000, seed)) + [s["post"] for s in written if s["locale"] not in locales][:2000]
     x = np.vstack([_row(t) for t in inside + others])
     y = np.concatenate([np.ones(len(inside)), np.zeros(len(others))]).astype(np.float32)
     weights, bias = np.zeros(BUCKETS, np.float32), 0.0
@@ -53,9 +60,9 @@ def train(data: Path, out: Path, *, seed: int = 7, steps: int = 400) -> dict[str
         bias -= float(wrong.mean())
         moment, second = 0.9 * moment + 0.1 * slope, 0.99 * second + 0.01 * slope**2
         weights -= 0.5 * (moment / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
-    held = np.array([_row(s["post"]) @ weights + bias for s in read(data / "held_out.jsonl")])
+    held = np.array([_row(s["post"]) @ weights + bias for s in read(data / "held_out.jsonl") if s["locale"] in locales])
     away = np.array([_row(t) @ weights + bias for t in outside.texts(500, seed + 1)])
-    short = np.array([_row(t) @ weights + bias for t in _SHORT])
+    short = np.array([_row(t) @ weights + bias for t in _SHORT if locale_of(t) in locales])
     threshold = float(min(np.quantile(held, 1 - LET_IN), short.min(), 0.0))
     scale = float(np.abs(weights).max() / 127)
     out.write_text(
@@ -90,8 +97,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--locales", nargs="+", choices=["zh", "en"], default=["zh", "en"])
     args = parser.parse_args(argv)
-    print(train(args.data, args.out))  # noqa: T201
+    print(train(args.data, args.out, locales=tuple(args.locales)))  # noqa: T201
 
 
 if __name__ == "__main__":

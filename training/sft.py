@@ -117,6 +117,7 @@ def train(config: SftConfig, *, resume: bool = False) -> dict[str, Any]:
             assistant_only_loss=True,
             completion_only_loss=True,
             packing=config.packing,
+            train_sampling_strategy="random" if config.packing else "group_by_length",
             max_length=config.length,
             num_train_epochs=config.epochs,
             max_steps=config.max_steps,

@@ -5,6 +5,7 @@ breaks a rule is left out, the first of its kind is replaced by a sentence of th
 left becomes a fixed one. What is shown does not depend on how the stream is cut into pieces.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -61,6 +62,7 @@ class Guard:
         self._foreign = Foreign(locale)
         self._loop = Loop()
         self._spared = _spared(post)
+        self._post = bare(post)
         self._own = False
         self._replaced: set[str] = set()
         self._ended = False
@@ -115,6 +117,8 @@ class Guard:
             rules.append("contact")
         if rules:
             return rules
+        if self._post and _misquotes(sentence, self._post):
+            return ["misquote"]
         if self._foreign.wrong(sentence):
             return ["language"]
         return ["loop"] if self._loop.turns(sentence) else []
@@ -127,6 +131,20 @@ class Guard:
     def _keep(self, text: str) -> str:
         self.text += text
         return text
+
+
+_QUOTED = re.compile(
+    r"(?:你(?:还|也)?(?:说|写)到?|读到|你心里那句|尤其是"
+    r"|you (?:also )?(?:wrote|said)|when i read|the thought|told yourself|and)"
+    r"[ ，,：:]{0,2}[“\"]([^”\"]{3,})|^\s*“([^”]{3,})”[，:：]",
+    re.IGNORECASE,
+)
+"""Words that a reply puts into the person's mouth."""
+
+
+def _misquotes(sentence: str, post: str) -> bool:
+    """Whether the sentence quotes the person with words that the post does not hold."""
+    return any(bare(mark[1] or mark[2]) not in post for mark in _QUOTED.finditer(sentence))
 
 
 def _blanks(sentence: str) -> str:

@@ -32,6 +32,10 @@ if [ -z "$uv" ]; then
   uv=$VENV/bin/uv
 fi
 
+# uv reads no pip.conf: a mirror that is set for pip serves uv too.
+index=$("$py" -m pip config get global.index-url 2>/dev/null || true)
+if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
+
 # The wheel pins a CPU build of torch: from where pip is told to look, else from where uv knows such builds.
 links=${PIP_FIND_LINKS:-$("$py" -m pip config get global.find-links 2>/dev/null || true)}
 if [ -n "$links" ]; then torch=(--find-links "$links"); else torch=(--torch-backend cpu); fi

@@ -262,3 +262,13 @@ def test_studio_can_draw_and_fill_every_form():
     assert "messages" in graph.get_input_jsonschema()["properties"]
     assert "level" in graph.get_output_jsonschema()["properties"]
     assert graph.get_context_jsonschema()["properties"]["model"] == {"default": None, "type": "null"}
+
+
+@pytest.mark.parametrize(("said", "kept"), [("不敢接", True), ("妈妈住院以后我很怕", False)])
+async def test_words_are_not_put_into_the_persons_mouth(said, kept):
+    reply = f"你说“{said}”，这很重。这份委屈你一个人扛了很久。"
+    model = ScriptedModel(script={**ZH_CHAIN, "response": reply})
+    result = await graph.ainvoke(ask("妈妈打电话来我不敢接。"), context=Context(model=model))
+    assert (said in result["messages"][-1].text) is kept
+    assert "扛了很久" in result["messages"][-1].text
+    assert result["withheld"] == ({} if kept else {"misquote": 1})

@@ -33,7 +33,7 @@ def reply_in(answer: bytes) -> str:
 async def until(there: Callable[[], object]) -> None:
     """Waits until something is there, for at most twenty seconds."""
     async with asyncio.timeout(20):
-        while not there():  # noqa: ASYNC110
+        while not there():
             await asyncio.sleep(0.01)
 
 

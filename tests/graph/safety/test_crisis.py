@@ -267,7 +267,7 @@ def test_it_never_takes_leave_and_asks_for_no_promise():
 
 
 def test_questions_do_not_pull_for_a_no():
-    leading = r"没有.{0,8}(?:吧|对吗|是吧)[？?]|不会.{0,10}吧[？?]|\b(?:you're not|you don't have|aren't) .{0,30}(?:right|are you|do you)\?"
+    leading = r"没有.{0,8}(?:吧|对吗|是吧)[？?]|不会.{0,10}吧[？?]|\b(?:you're not|you don't have|aren't) .{0,30}(?:right|are you|do you)\?"  # noqa: E501
     for locale in ("zh", "en"):
         assert not re.search(leading, json.dumps(load(f"crisis_{locale}")["ask"], ensure_ascii=False))
 
