@@ -16,7 +16,7 @@ _BLOCKS = re.compile(r"[#>|]+")
 _GLUED = re.compile(r"\w[*_`~]+\w")
 _TAGS = re.compile(r"<[^<>]{0,40}>")
 _TRADITIONAL = str.maketrans({p[0]: p[1] for p in load("guard_zh")["traditional"].split()})
-_FINISHED = "。！？!?.…；;”’\"」』）)"
+_FINISHED = '。！？!?.…；;”’"」』）)'
 _FRAGMENT = 16
 """A sentence this short may be a piece of one that was broken up."""
 _QUOTE = r"\"[^\"]{1,60}\""

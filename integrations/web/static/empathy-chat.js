@@ -521,7 +521,7 @@ export class EmpathyChat extends HTMLElement {
         } }, t.language),
         more),
       ui.main,
-      h("div", { class: "desk column" },
+      h("section", { class: "desk column", "aria-label": t.label },
         h("div", { class: "sheet" }, ui.input, h("div", { class: "tools" }, ui.count, ui.stop, ui.send)),
         h("p", { class: "truth", id: "truth" }, t.truth, " ", h("a", { href: this.#server + "safety-protocol", target: "_blank", rel: "noopener" }, t.protocol))),
       ui.menu, ui.status, ui.voice);

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empathy_r1.graph.safety import Guard, check, help_for, identity_answer
-from empathy_r1.graph.safety._forbidden import fixed, instead
+from empathy_r1.graph.safety._forbidden import fixed, instead, rules
 from empathy_r1.graph.safety._tables import load
 from empathy_r1.graph.safety.help import places
 
@@ -20,6 +20,7 @@ def lines(name):
 
 BENIGN = lines("benign.jsonl")
 HARMFUL = lines("harmful.jsonl")
+WORDED = {rule.name for rule in rules()}
 
 
 def shown(text, locale="zh", region="CN", sizes=(), **kwargs):
@@ -108,7 +109,7 @@ PIECES = st.lists(
 
 
 @given(PIECES, st.lists(st.integers(1, 40), max_size=60), st.sampled_from(["zh", "en"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_shown_does_not_depend_on_the_chunks(text, sizes, locale):
     whole = shown(text, locale)
     cut = shown(text, locale, sizes=sizes)
@@ -117,18 +118,18 @@ def test_what_is_shown_does_not_depend_on_the_chunks(text, sizes, locale):
 
 
 @given(PIECES, st.sampled_from(["zh", "en"]), st.sampled_from([None, "CN", "US", "GB"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_shown_is_clean(text, locale, region):
     guard = shown(text, locale, region)
     assert check(guard.text, locale=locale, region=region) == []
     for reply in HARMFUL:
-        mark = reply.get("mark", reply["text"])
-        free = re.compile(r"(?<![^\W\u3400-\u9fff])" + re.escape(mark))
-        assert reply["rule"] in ("contact", "language") or not free.search(guard.text)
+        if reply["rule"] in WORDED:
+            free = re.compile(r"(?<![^\W\u3400-\u9fff])" + re.escape(reply.get("mark", reply["text"])))
+            assert not free.search(guard.text)
 
 
 @given(st.text(), st.lists(st.text(), max_size=4), st.text(), st.text(max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_string_raises(text, sealed, post, region):
     for locale in ("zh", "en"):
         guard = Guard(locale=locale, region=region, sealed=sealed, post=post)

@@ -1,6 +1,7 @@
 """The chat page in a real Chromium, over the real engine and a line that can be cut."""
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -232,7 +233,7 @@ async def test_the_safety_plan_stays_on_the_device(visit, line):
     await page.get_by_role("button", name="我的安全计划").click()
     first = page.locator("dialog textarea").first
     await first.fill("睡不着，一直想从前")
-    await page.evaluate("window.print = () => { window.printed = document.querySelector('.empathy-print').innerText }")
+    await page.evaluate("() => { window.print = () => {} }")
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     await page.get_by_role("button", name="打印").click()
@@ -276,11 +277,14 @@ async def test_a_long_post_is_counted(visit):
 
 
 async def test_no_hidden_inference_reaches_the_page(visit):
+    from playwright.async_api import Error
+
     page = await visit()
     bodies = []
 
     async def keep(response):
-        bodies.append(await response.text())
+        with suppress(Error):  # a body whose page was left is gone
+            bodies.append(await response.text())
 
     page.on("response", keep)
     await send(page, POST)
