@@ -62,7 +62,7 @@ svg.more { stroke-width: 3 }
 @keyframes breathe { 50% { opacity: .25; transform: scale(.75) } }
 .note { margin-block: 1rem; padding-inline-start: .9rem; border-inline-start: 3px solid var(--line); color: var(--soft); font-size: .9rem; white-space: pre-wrap }
 .card { margin-block: 1.1rem; padding: 1.1rem 1.2rem 1.2rem; border-radius: 1.15rem; background: var(--care) }
-.card h3 { margin: 0 0 .5rem; font-size: 1.05rem; color: var(--care-ink) }
+.card h2 { margin: 0 0 .5rem; font: 600 1.05rem/1.6 var(--sans); color: var(--care-ink) }
 .card ul { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem }
 .card li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .4rem 1rem }
 .card b { display: block; font-weight: 600; line-height: 1.4 } .card small { display: block; font-size: .86rem; line-height: 1.5 }
@@ -606,7 +606,7 @@ export class EmpathyChat extends HTMLElement {
     const grave = ["high", "imminent"].includes(level);
     const ways = Object.values(card.lines.reduce((found, line) => ({ ...found, [line.place + line.name]: [...(found[line.place + line.name] || []), line] }), {}));
     const dial = (number, href, how) => h("a", { class: "call", href }, icon(how === "text" ? "letter" : "phone"), (how === "text" ? t.text : t.call)(number));
-    return h("section", { class: "card", "aria-label": t.help }, h("h3", null, grave ? t.card : t.mild),
+    return h("section", { class: "card", "aria-label": t.help }, h("h2", null, grave ? t.card : t.mild),
       h("ul", null, ways.map(([line, ...more]) => h("li", null,
         h("span", null, h("b", null, line.name), h("small", null, [line.place, line.hours, line.note].filter(Boolean).join(" · "))),
         h("span", { class: "urgent" }, [line, ...more].map(one => dial(one.number, one.href, one.how)))))),
