@@ -105,7 +105,7 @@ def trained_tokens(conversations):
         input=json.dumps(conversations),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
         check=False,
     )

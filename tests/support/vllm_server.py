@@ -45,7 +45,7 @@ class VLLMServer:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, seconds: float = 240.0) -> None:
+    def start(self, seconds: float = 480.0) -> None:
         """Starts the server and waits for a completion: one that reports health may still die on its first request."""
         self.port = _free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
