@@ -64,7 +64,7 @@ def shell(home, port):
 def served(shell, port):
     """`make run`, as the first block says."""
     process = subprocess.Popen(
-        ["make", "run"], cwd=ROOT, env=shell.env, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["make", "run"], cwd=ROOT, env=shell.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
         for _ in range(120):

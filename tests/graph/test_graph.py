@@ -80,15 +80,13 @@ async def test_the_dialogue_goes_on_after_a_crisis_with_help_in_view():
     model = ScriptedModel(script=ZH_CHAIN)
     context = Context(model=model, region="CN")
     await saver.ainvoke(ask(CRISIS["zh"]), config, context=context)
-    for text in (
-        "谢谢你，我现在好多了，刚才和室友一起吃了饭。",
-        "我们聊了很久，我已经没有那个念头了。",
-        "今天想说说面试的事。",
-    ):
+    for text in ("谢谢你，我好多了，刚才和室友吃了饭。", *[POST] * 30):
         result = await saver.ainvoke(ask(text), config, context=context)
+        if model.asked:
+            break
     assert model.asked
     assert result["messages"][-1].text.startswith(ZH_CHAIN["response"])
-    assert "12356" in result["messages"][-1].text
+    assert "12356" in str(result["card"])
 
 
 @pytest.mark.parametrize("mode", MODES)
