@@ -56,7 +56,7 @@ class EmbeddedChat(ContinuesFinalMessage, BaseChatModel):
     """Most tokens of an answer; None leaves it to the model's context."""
     repetition_penalty: float = Field(1.0, gt=0)
     threads: int = Field(1, ge=1)
-    """Cores that work on one token. More than one pays for models of some hundred million weights."""
+    """Cores that work on one token. With 1, each conversation has a core of its own: best for small models."""
     slots: int = Field(8, ge=1)
     """Answers written at the same time; more wait in line."""
     cache_mb: int = Field(1024, ge=0)
