@@ -1,4 +1,7 @@
-"""Posts that are made of the sentence bank: situation, details, feelings, thoughts and a wish, in many orders."""
+"""Posts that are made of the sentence bank: situation, details, feelings, thoughts and a wish, in many orders.
+
+Half of them also tell of other things, a few up to the length of a long post.
+"""
 
 import random
 from collections.abc import Iterator
@@ -6,9 +9,11 @@ from collections.abc import Iterator
 from empathy_r1.graph.labels import Locale
 from empathy_r1.training.data.compose import Reading, compose
 from empathy_r1.training.data.sample import Sample
-from empathy_r1.training.data.sentences import Aspect, aspects, pick, speech
+from empathy_r1.training.data.sentences import Aspect, aspects, life, pick, speech
 
 _INTENTIONS = ("vent", "understanding", "comfort", "reassurance", "clarity", "decision", "advice", "advice", "vent")
+_LIFE = (0, 0, 0, 0, 0, 1, 2, 3, 5, 10)
+"""How many lines about other things a post holds."""
 _STARTS: dict[Locale, tuple[str, ...]] = {
     "zh": ("", "", "", "大家好，", "不知道从哪说起。", "第一次在这里写。", "睡不着，上来说几句。", "最近"),
     "en": ("", "", "", "Hi. ", "I don't know where to start. ", "First time writing here. ", "Long post, sorry. "),
@@ -33,33 +38,48 @@ def samples(locale: Locale, count: int, seed: int) -> Iterator[Sample]:
 
 
 def _post(aspect: Aspect, locale: Locale, dice: random.Random) -> tuple[str, Reading]:
-    words = speech("emotions", locale)
-    keys = dice.sample(aspect.feel, min(len(aspect.feel), dice.choice((1, 2, 2, 3))))
+    felt, said = feelings(aspect, locale, dice)
+    intention = dice.choice(_INTENTIONS)
+    event = line(aspect.lines["event"], locale, dice)
+    details = _several(aspect.lines["detail"], dice.choice((1, 1, 2, 3, 4, 6)), locale, dice)
+    belief = line(aspect.lines["belief"], locale, dice) if dice.random() < 0.6 else ""
+    wish = line(speech("intentions", locale)[intention].lines["say"], locale, dice)
+    middle = [*details, *said, belief, *_several(life(locale), dice.choice(_LIFE), locale, dice)]
+    dice.shuffle(middle)
+    before = 0 if dice.random() < 0.6 else dice.randint(1, min(4, len(middle)))
+    body = [*middle[:before], event, *middle[before:]]
+    post = dice.choice(_STARTS[locale]) + join([*body, wish], locale, dice)
+    second = "vent" if intention in ("advice", "decision") else "understanding"
+    intentions = (intention, second) if second != intention and dice.random() < 0.5 else (intention,)
+    quote = dice.choice(details) if dice.random() < 0.7 else ""
+    return post, Reading(locale, aspect, felt, intentions, event, quote, belief)
+
+
+def feelings(aspect: Aspect, locale: Locale, dice: random.Random) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """What is felt, as label keys, and how the post says it."""
     felt, said = [], []
-    for key in keys:
-        lines = words[key].lines["say"]
+    for key in dice.sample(aspect.feel, min(len(aspect.feel), dice.choice((1, 2, 2, 3)))):
+        lines = speech("emotions", locale)[key].lines["say"]
         strong = dice.random() < 0.5
         half = len(lines) // 2
         felt.append((key, "strong" if strong else "moderate"))
-        said.append(pick(lines[:half] if strong else lines[half:], dice))
-    felt.sort(key=lambda pair: pair[1] != "strong")
-    intention = dice.choice(_INTENTIONS)
-    event = pick(aspect.lines["event"], dice)
-    details = list(dict.fromkeys(pick(aspect.lines["detail"], dice) for _ in range(dice.randint(1, 4))))
-    belief = pick(aspect.lines["belief"], dice) if dice.random() < 0.6 else ""
-    wish = pick(speech("intentions", locale)[intention].lines["say"], dice)
-    middle = [*details, *said, belief]
-    dice.shuffle(middle)
-    body = [event, *middle] if dice.random() < 0.75 else [middle[0], event, *middle[1:]]
-    post = dice.choice(_STARTS[locale]) + _join([*body, wish], locale, dice)
-    second = "vent" if intention in ("advice", "decision") else "understanding"
-    intentions = (intention, second) if second != intention and dice.random() < 0.5 else (intention,)
-    quote = dice.choice(details).rstrip(".") if dice.random() < 0.7 else ""
-    return post, Reading(locale, aspect, tuple(felt), intentions, event, quote, belief)
+        said.append(line(lines[:half] if strong else lines[half:], locale, dice))
+    return tuple(sorted(felt, key=lambda pair: pair[1] != "strong")), said
 
 
-def _join(parts: list[str], locale: Locale, dice: random.Random) -> str:
-    parts = [part.rstrip("。.") for part in parts if part]
+def _several(lines: tuple[str, ...], count: int, locale: Locale, dice: random.Random) -> list[str]:
+    return [line((text,), locale, dice) for text in dice.sample(lines, min(count, len(lines)))]
+
+
+def line(lines: tuple[str, ...], locale: Locale, dice: random.Random) -> str:
+    """One of `lines` as it stands in a post, without its full stop."""
+    text = pick(lines, dice).rstrip("。.")
+    return text if locale == "zh" else text[:1].upper() + text[1:]
+
+
+def join(parts: list[str], locale: Locale, dice: random.Random) -> str:
+    """The parts as one text, with the punctuation that people use."""
+    parts = [part for part in parts if part]
     if locale == "zh":
         return "".join(part + dice.choice("，。。") for part in parts[:-1]) + parts[-1] + dice.choice("？。")
-    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts)
+    return " ".join(f"{part}." for part in parts)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from empathy_r1.training.data.annotate import read
 from empathy_r1.training.data.compose import compose
 from empathy_r1.training.data.sample import Sample
 
-LONGEST: dict[Locale, int] = {"zh": 420, "en": 1100}
+SIZES: dict[Locale, tuple[int, ...]] = {"zh": (140, 260, 420, 800), "en": (300, 700, 1600)}
+"""Most characters of a post: a long text is read once at each size that it reaches."""
+
+_SENTENCES = re.compile(r"(?s).*[。！？!?.…\n]")
 
 
 def folder() -> Path:
@@ -25,20 +29,28 @@ def samples(seed: int) -> Iterator[Sample]:
     """Annotated posts of every set that is there; posts that alarm the crisis screen are left out."""
     for number, (locale, source, text) in enumerate(_posts()):
         dice = random.Random(f"{seed}:{number}")
-        post = admit(text[: 4 * LONGEST[locale]])[: LONGEST[locale]]
-        if len(post) < 40 or safety.screen(post).alarm:
-            continue
-        reading = read(post, locale, dice)
-        if reading is not None:
-            yield Sample(
-                id=f"{source}-{number}",
-                locale=locale,
-                source=source,
-                topic=reading.aspect.name if reading.aspect else "other",
-                history=[],
-                post=post,
-                chain=compose(reading, dice),
-            )
+        for size, post in _cut(admit(text[: SIZES[locale][-1]]), locale):
+            if len(post) < 40 or safety.screen(post).alarm:
+                continue
+            reading = read(post, locale, dice)
+            if reading is not None:
+                yield Sample(
+                    id=f"{source}-{number}-{size}",
+                    locale=locale,
+                    source=source,
+                    topic=reading.aspect.name if reading.aspect else "other",
+                    history=[],
+                    post=post,
+                    chain=compose(reading, dice),
+                )
+
+
+def _cut(text: str, locale: Locale) -> Iterator[tuple[int, str]]:
+    """The beginning of a text at each size, up to the end of a sentence."""
+    for size, before in zip(SIZES[locale], (0, *SIZES[locale]), strict=False):
+        if len(text) > before:
+            whole = _SENTENCES.match(text[:size])
+            yield size, (whole[0] if whole and len(whole[0]) > before else text[:size])
 
 
 def _posts() -> Iterator[tuple[Locale, str, str]]:

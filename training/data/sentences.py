@@ -1,6 +1,7 @@
 """The sentence bank: what people write about each topic, and how a reply meets it. All of it is our own writing.
 
-`bank/<family>.toml` holds the aspects of a family of topics, `speech/*.toml` the words of emotions and intentions.
+`bank/<family>.toml` holds the aspects of a family of topics, `speech/` the words of emotions and intentions, small
+talk, and what people tell besides.
 `[a|b]` in a line stands for one of both.
 """
 
@@ -60,6 +61,12 @@ def speech(kind: str, locale: Locale) -> dict[str, Speech]:
         )
         for key, row in rows.items()
     }
+
+
+@cache
+def life(locale: Locale) -> tuple[str, ...]:
+    """What people tell about themselves on the way, whatever the topic."""
+    return tuple(tomllib.loads((HERE / "speech" / "life.toml").read_text(encoding="utf-8"))[locale])
 
 
 def pick(lines: tuple[str, ...], dice: random.Random) -> str:
