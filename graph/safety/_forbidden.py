@@ -3,7 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from empathy_r1.graph.labels import Locale
@@ -19,7 +19,7 @@ _TRADITIONAL = str.maketrans({p[0]: p[1] for p in load("guard_zh")["traditional"
 _FINISHED = '。！？!?.…；;”’"」』）)'
 _FRAGMENT = 16
 """A sentence this short may be a piece of one that was broken up."""
-_QUOTE = r"\"[^\"]{1,60}\""
+_QUOTE = r"\"[^\"]{1,120}\""
 _ATTRIBUTION = (
     r"说|讲|写|骂|提到|告诉|觉得|认为|喊|问|那句|这句|一句|这种话|这类话|这话|的话|念头|声音|标签|想法|听到|听见"
     r"|\b(?:said|says?|saying|told|tells?|telling|wrote|writes?|thought|thinking|thinks?|words?|calls?|called|heard|hears?|hear|message|label|voice|believe)\b"
@@ -35,15 +35,20 @@ class Rule:
 
     name: str
     patterns: tuple[re.Pattern[str], ...]
+    mentions: tuple[re.Pattern[str], ...]
+    """Words that a reply does not bring up by itself."""
+    topics: tuple[re.Pattern[str], ...]
+    """Words of a post that bring the subject up too."""
+    ever: bool
+    """Whether that holds even where the person has brought them up."""
     allow: re.Pattern[str] | None
     quotes: bool
 
 
-# Patterns are read as ASCII, so that \b stands between a Han character and a Latin word.
 @cache
 def rules() -> tuple[Rule, ...]:
-    """The rules of both languages: a reply may mix them."""
-    return tuple(_rule(row, table["words"]) for table in _tables().values() for row in table["rule"])
+    """The rules, each with the patterns of both languages: a reply may mix them."""
+    return tuple(_rule(row["name"]) for row in _tables()["zh"]["rule"])
 
 
 def plain(text: str, between: str = "") -> str:
@@ -57,23 +62,24 @@ def plain(text: str, between: str = "") -> str:
     return re.sub(r"(?<=\d)(?=[a-z]{3})", " ", prepare(re.sub(r"\s+", " ", text)))
 
 
-def broken(before: str, sentence: str, spared: tuple[str, ...] = ()) -> list[str]:
+def broken(before: str, sentence: str, spared: tuple[str, ...] = (), post: str = "") -> list[str]:
     """Names of the rules that `sentence` breaks, read together with what was shown `before` it.
 
     Args:
         before: the end of what is already shown.
         sentence: what is about to be shown.
+        post: the person's post, as `plain` reads it; what it brings up may be mentioned.
         spared: illnesses that the person named as their own diagnosis; naming them again diagnoses nobody.
     """
     heads = [""]
     if before.strip() and (len(sentence) <= _FRAGMENT or before.rstrip()[-1] not in _FINISHED):
         heads.append(before)
     betweens = ("", " ") if _GLUED.search(before + sentence) else ("",)
-    found = [name for head in heads for between in betweens for name in _broken(head, sentence, spared, between)]
+    found = [name for head in heads for between in betweens for name in _broken(head, sentence, spared, post, between)]
     return list(dict.fromkeys(found))
 
 
-def _broken(before: str, sentence: str, spared: tuple[str, ...], between: str) -> list[str]:
+def _broken(before: str, sentence: str, spared: tuple[str, ...], post: str, between: str) -> list[str]:
     whole = plain(before + sentence, between)
     start = len(plain(before, between).rstrip()) if before.strip() else 0
     for illness in spared:
@@ -82,7 +88,7 @@ def _broken(before: str, sentence: str, spared: tuple[str, ...], between: str) -
     found: list[str] = []
     for rule in rules():
         text = unquoted if rule.quotes else whole
-        if rule.name not in found and _hit(rule, text, start):
+        if rule.name not in found and _hit(rule, text, start, post):
             found.append(rule.name)
     return found
 
@@ -124,22 +130,44 @@ def _tables() -> dict[Locale, dict[str, Any]]:
     return {"zh": load("guard_zh"), "en": load("guard_en")}
 
 
-def _hit(rule: Rule, text: str, start: int) -> bool:
-    if not any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text)):
+def _hit(rule: Rule, text: str, start: int, post: str) -> bool:
+    if not _matches(rule, text, start, post):
         return False
-    if rule.allow is None:
+    return rule.allow is None or _matches(rule, rule.allow.sub(lambda m: " " * len(m[0]), text), start, post)
+
+
+def _matches(rule: Rule, text: str, start: int, post: str) -> bool:
+    if any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text)):
         return True
-    text = rule.allow.sub(lambda m: " " * len(m[0]), text)
-    return any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text))
+    if not rule.ever and rule.name in _topics(post):
+        return False
+    return any(match.end() > start for pattern in rule.mentions for match in pattern.finditer(text))
 
 
-def _rule(row: dict[str, Any], words: dict[str, str]) -> Rule:
-    allow = row.get("allow", [])
+@lru_cache(maxsize=64)
+def _topics(post: str) -> frozenset[str]:
+    """Names of the rules whose words the person has brought up."""
+    return frozenset(
+        rule.name for rule in rules() if not rule.ever for p in (*rule.mentions, *rule.topics) if p.search(post)
+    )
+
+
+def _rule(name: str) -> Rule:
+    rows = [(row, t["words"]) for t in _tables().values() for row in t["rule"] if row["name"] == name]
+
+    def compiled(key: str) -> tuple[re.Pattern[str], ...]:
+        # ASCII, so that \b stands between a Han character and a Latin word.
+        return tuple(re.compile(_expand(p, words), re.ASCII) for row, words in rows for p in row.get(key, []))
+
+    allow = "|".join(f"(?:{p.pattern})" for p in compiled("allow"))
     return Rule(
-        name=row["name"],
-        patterns=tuple(re.compile(_expand(p, words), re.ASCII) for p in row["patterns"]),
-        allow=re.compile("|".join(f"(?:{_expand(p, words)})" for p in allow), re.ASCII) if allow else None,
-        quotes=row.get("quotes", False),
+        name=name,
+        patterns=compiled("patterns"),
+        mentions=compiled("mentions"),
+        topics=compiled("topics"),
+        ever=any(row.get("ever", False) for row, _ in rows),
+        allow=re.compile(allow, re.ASCII) if allow else None,
+        quotes=any(row.get("quotes", False) for row, _ in rows),
     )
 
 

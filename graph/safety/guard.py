@@ -19,6 +19,8 @@ from empathy_r1.graph.safety.help import help_for, short
 
 _CONTEXT = 120
 """Characters already shown that are read again with the next sentence."""
+_POST = 8000
+"""Characters of the post that are read."""
 _MOST_INSTEAD = 2
 """Table sentences in one reply; what is withheld beyond them leaves no trace but its count."""
 _OWN_ILLNESS = (
@@ -61,7 +63,8 @@ class Guard:
         self._sealed = Sealed(sealed, post)
         self._foreign = Foreign(locale)
         self._loop = Loop()
-        self._spared = _spared(post)
+        self._said = plain(post[:_POST]) if post else ""
+        self._spared = _spared(self._said)
         self._post = bare(post)
         self._own = False
         self._replaced: set[str] = set()
@@ -112,7 +115,7 @@ class Guard:
             return ["contact"] if leak == "encoded" and contacts(before, sentence, self._card) else [leak]
         if self._sealed.shown_by(before, sentence):
             return ["chain_leak"]
-        rules = broken(before, sentence, self._spared)
+        rules = broken(before, sentence, self._spared, self._said)
         if contacts(before, sentence, self._card):
             rules.append("contact")
         if rules:
@@ -169,9 +172,8 @@ def identity_answer(text: str, locale: Locale) -> str | None:
     return answer
 
 
-def _spared(post: str) -> tuple[str, ...]:
+def _spared(text: str) -> tuple[str, ...]:
     """Illnesses that the person speaks of as diagnosed."""
-    text = plain(post[:8000])
     if not any(word in text for word in _OWN_ILLNESS):
         return ()
     return tuple(sorted({m[0] for m in illnesses().finditer(text)}, key=len, reverse=True))
