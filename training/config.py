@@ -17,10 +17,10 @@ class Shape(_Strict):
 
     hidden: int = 256
     intermediate: int = 768
-    layers: int = 6
-    heads: int = 8
-    kv_heads: int = 4
-    head_dim: int = Field(default=32, ge=32)
+    layers: int = Field(default=5, ge=2)
+    heads: int = 4
+    kv_heads: int = Field(default=4, ge=2)
+    head_dim: int = Field(default=64, ge=32)
 
 
 class SftConfig(_Strict):
@@ -41,7 +41,7 @@ class SftConfig(_Strict):
     """Packed rows of one step."""
     epochs: float = 1.0
     max_steps: int = -1
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     warmup_steps: int = 60
     weight_decay: float = 0.02
     log_steps: int = 20

@@ -41,7 +41,8 @@ def train(
     `locales` are the languages that the model is fluent in; posts in the other are kept out.
 
     Returns:
-        Shares of held-out help-seeking posts and of held-out other texts that are let in.
+        Shares that are let in: of held-out help-seeking posts, of other texts, and of other texts of kinds that it
+        was not trained on.
     """
     import numpy as np
 
@@ -62,6 +63,7 @@ def train(
         weights -= 0.5 * (moment / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
     held = np.array([_row(s["post"]) @ weights + bias for s in read(data / "held_out.jsonl") if s["locale"] in locales])
     away = np.array([_row(t) @ weights + bias for t in outside.texts(500, seed + 1)])
+    unseen = np.array([_row(t) @ weights + bias for t in outside.texts(500, seed + 1, unseen=True)])
     short = np.array([_row(t) @ weights + bias for t in _SHORT if locale_of(t) in locales])
     threshold = float(min(np.quantile(held, 1 - LET_IN), short.min(), 0.0))
     scale = float(np.abs(weights).max() / 127)
@@ -78,7 +80,11 @@ def train(
             }
         )
     )
-    return {"inside_let_in": float((held >= threshold).mean()), "outside_let_in": float((away >= threshold).mean())}
+    return {
+        "inside_let_in": float((held >= threshold).mean()),
+        "outside_let_in": float((away >= threshold).mean()),
+        "unseen_outside_let_in": float((unseen >= threshold).mean()),
+    }
 
 
 def _row(text: str) -> "NDArray[Any]":

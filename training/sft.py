@@ -18,6 +18,7 @@ from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.text import neutralise
 from empathy_r1.training.config import SftConfig, load
 from empathy_r1.training.data.sample import Sample, Turn, read
+from empathy_r1.training.initial import look_back
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,11 +38,11 @@ def messages(sample: Sample) -> dict[str, list[dict[str, str]]]:
 
 
 def build_model(config: SftConfig, tokenizer: "PreTrainedTokenizerFast") -> "Qwen3ForCausalLM":
-    """A Qwen3 of the configured shape with random weights in fp32."""
+    """A Qwen3 of the configured shape with fresh weights in fp32, which can already look back (training.initial)."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     shape = config.model
-    return Qwen3ForCausalLM(
+    model = Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(tokenizer),
             hidden_size=shape.hidden,
@@ -52,12 +53,14 @@ def build_model(config: SftConfig, tokenizer: "PreTrainedTokenizerFast") -> "Qwe
             head_dim=shape.head_dim,
             max_position_embeddings=4096,
             tie_word_embeddings=True,
-            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+            rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    look_back(model)
+    return model
 
 
 def plan(config: SftConfig) -> dict[str, Any]:

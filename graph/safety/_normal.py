@@ -26,6 +26,7 @@ _FOLD: dict[int, str | None] = {
     **{ord(sign): "'" for sign in "’‘`´ʼ"},
     **{ord(sign): "\n" for sign in "\r\u2028\u2029\u0085\x0b\x0c"},
     **{ord(sign): " " for sign in "\t\u3000\xa0"},
+    ord("ı"): "i",
     **dict(zip(map(ord, "асԁеһіјӏорԛѕуԝхѵмткн"), "acdehijlopqsuwxvmtkh", strict=True)),
 }
 

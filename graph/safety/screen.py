@@ -1,46 +1,122 @@
-"""The crisis screen: reads a post and says how grave the risk in it is."""
+"""The crisis screen: reads a post in its conversation and says how grave the risk in it is.
 
-import re
-import unicodedata
-from collections.abc import Sequence
+Rules over versioned tables decide (tables/screen_zh.toml, screen_en.toml); signs that are weak alone add up over the
+conversation; a small classifier (classifier.py) may raise the level, never lower it; what an earlier post left fades
+step by step. Nothing here asks a model, a database or the network.
+"""
 
-from empathy_r1.graph.safety.levels import CALM, Screening
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 
-_IMMINENT = re.compile(
-    r"(?:今晚|今天|明天|现在|马上|等下|这就).{0,8}(?:自杀|去死|跳楼|跳下去|结束生命)|遗书写好|刚.{0,4}(?:吞|吃)了.{0,6}(?:药|安眠)"
-    r"|(?:tonight|right now|tomorrow).{0,30}(?:kill myself|end my life|end it all)"
-    r"|(?:kill myself|end my life|end it all).{0,30}(?:tonight|right now|tomorrow)"
-)
-_HIGH = re.compile(
-    r"自杀|轻生|不想活|(?<!不)想死(?![你他她它])|去死(?!吧你)|自残|割腕|结束(?:自己的)?生命"
-    r"|kill(?:ing)? myself|suicid|want to die|wanna die|end my life|(?:hurt|cut)(?:ting)? myself"
-)
-_OTHER = re.compile(
-    r"(?:我)?(?:朋友|闺蜜|同学|室友|他|她|孩子|女儿|儿子)[^我，。]{0,8}$|my (?:friend|sister|brother|son)\b[^.]{0,30}$"
-)
+from empathy_r1.graph.safety import classifier
+from empathy_r1.graph.safety._normal import prepare
+from empathy_r1.graph.safety._rules import find, pieces, table
+from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level, Screening, worse
+
+VERSION = "+".join((table("zh").version, table("en").version, classifier.VERSION))
+"""Version of the tables and of the classifier's weights, for audit."""
+
+LOOK_BACK = 40
+"""Earlier posts that are read."""
+SIGN_POSTS = 10
+"""Posts over which different weak signs add up."""
+SIGNS_FOR_HIGH = 3
+"""Weight of different signs that is an alarm."""
+HOLD: dict[Level, tuple[int, int]] = {"none": (0, 0), "concern": (0, 5), "high": (2, 20), "imminent": (4, 20)}
+"""For how many later posts a level leaves at least `high`, and at least `concern`."""
+
+_REMEMBERED = 4096
+_readings: OrderedDict[bytes, "_Reading"] = OrderedDict()
+
+
+class _Reading:
+    """What one post says by itself, without a word of it."""
+
+    __slots__ = ("calm", "found", "minor", "signs")
+
+    def __init__(self, text: str) -> None:
+        prepared = prepare(text)
+        parts = pieces(prepared)
+        findings = [*find(prepared, parts, "zh"), *find(prepared, parts, "en")]
+        own = {f.rule.sign: f.rule.weight for f in findings if f.rule.sign and not f.other}
+        self.calm = own.pop("calm", 0) > 0
+        """The person says that the danger is over."""
+        self.minor = own.pop("age", 0) > 0
+        self.signs = own
+        grave = [f for f in findings if f.level != "none"]
+        level: Level = max((f.level for f in grave), key=LEVELS.index, default="none")
+        found = Screening(
+            level,
+            _kinds(f.rule.kind for f in grave),
+            level != "none" and all(f.other for f in grave if f.level == level),
+            tuple(sorted(f.rule.id for f in grave)),
+        )
+        judged, kind = classifier.judge(prepared, parts)
+        if worse(judged, level) != level:
+            found = _raised(found, judged, (kind,), "classifier", about_other=False)
+        self.found = found
 
 
 def screen(text: str, history: Sequence[str] = ()) -> Screening:
     """Judge the last post of a conversation in the light of the posts before it.
 
     Args:
-        text: The post, any string.
+        text: The post: any string, of any length; the time is linear in it.
         history: The same person's earlier posts, oldest first.
 
     Returns:
-        The screening; never raises.
+        The screening. The same arguments always give the same result; no string raises.
     """
-    now = _one(text)
-    earlier = [_one(post) for post in history[-2:]]
-    if not now.alarm and any(past.alarm for past in earlier):
-        return Screening("high", ("suicide",), False, ("history:alarm",))
-    return now
+    now, past = _read(text), [_read(post) for post in history[-LOOK_BACK:]]
+    result = _held(_added_up(now, past), now, past)
+    if result.level != "none" and (now.minor or any(reading.minor for reading in past)):
+        result = replace(result, kinds=_kinds((*result.kinds, "minor")))
+    return result
 
 
-def _one(text: str) -> Screening:
-    plain = unicodedata.normalize("NFKC", text).lower()
-    for level, pattern in (("imminent", _IMMINENT), ("high", _HIGH)):
-        if found := pattern.search(plain):
-            other = _OTHER.search(plain[max(0, found.start() - 24) : found.start()]) is not None
-            return Screening(level, ("suicide",), other, (f"first.{level}",))  # type: ignore[arg-type]
-    return CALM
+def _read(text: str) -> _Reading:
+    """The reading of a post. Earlier posts come again at every turn, so readings are remembered, by a digest."""
+    key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    reading = _readings.get(key)
+    if reading is None:
+        reading = _readings[key] = _Reading(text)
+        if len(_readings) > _REMEMBERED:
+            _readings.popitem(last=False)
+    return reading
+
+
+def _added_up(now: _Reading, past: Sequence[_Reading]) -> Screening:
+    """Different weak signs of one person, in one post or over several, are an alarm together."""
+    if now.found.alarm or not now.signs:
+        return now.found
+    signs: dict[str, int] = {}
+    for reading in (*past[-SIGN_POSTS:], now):
+        signs = {**({} if reading.calm else signs), **reading.signs}
+    if sum(signs.values()) < SIGNS_FOR_HIGH:
+        return now.found
+    return _raised(now.found, "high", ("suicide",), "signs:" + "+".join(sorted(signs)), about_other=False)
+
+
+def _held(result: Screening, now: _Reading, past: Sequence[_Reading]) -> Screening:
+    """What earlier posts left; no more than `concern` once the person has said that it is over."""
+    over = now.calm
+    for ago, reading in enumerate(reversed(past), start=1):
+        as_high, as_concern = HOLD[reading.found.level]
+        left: Level = "high" if ago <= as_high and not over else "concern" if ago <= as_concern else "none"
+        if worse(left, result.level) != result.level:
+            result = _raised(
+                result, left, reading.found.kinds, f"history:{reading.found.level}", reading.found.about_other
+            )
+        over = over or reading.calm
+    return result
+
+
+def _raised(found: Screening, level: Level, kinds: Sequence[Kind], rule: str, about_other: bool) -> Screening:
+    return Screening(level, _kinds((*found.kinds, *kinds)), about_other, (*found.rules, rule))
+
+
+def _kinds(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    known = set(kinds)
+    return tuple(kind for kind in KINDS if kind in known)

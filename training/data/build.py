@@ -1,10 +1,9 @@
-"""Writes the training files of the demo, for its two stages.
+"""Writes the training files of the demo: drills, posts of the grammar, talks, and annotated posts of the public sets.
 
-`grammar.jsonl` holds posts and talks of the sentence bank, on which copying is learned fast. `train.jsonl` holds others
-of the same kind and the annotated posts of the public sets, where they are at hand. `held_out.jsonl` holds one in
-forty of what `train.jsonl` would hold, by its place, so the same ones at every build.
+The public sets are read where they are at hand. Held out are one post in forty of each source, chosen by its place, so
+the same ones at every build; drills are not held out.
 
-    python -m empathy_r1.training.data.build --out build/demo --grammar 7000
+    python -m empathy_r1.training.data.build --out build/demo --grammar 4500
 """
 
 import argparse
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.training.corpus import chain, load
-from empathy_r1.training.data import grammar, public, talks
+from empathy_r1.training.data import drills, grammar, public, talks
 from empathy_r1.training.data.sample import Sample, write
 
 _SHARE: dict[Locale, float] = {"zh": 1.0, "en": 0.8}
@@ -21,44 +20,35 @@ _EVERY = 40
 
 
 def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
-    """Writes the three files under `out`, with `count` Chinese posts of the grammar in each stage.
+    """Writes `train.jsonl` and `held_out.jsonl` under `out`, with `count` Chinese posts of the grammar.
 
     Returns:
         How many samples each file holds.
     """
-    first = _bank(count, seed)
-    mixed = [*_bank(count // 2, seed + 1), *public.samples(seed)]
-    mixed += [
+    samples: list[Sample] = []
+    for locale, share in _SHARE.items():
+        samples += grammar.samples(locale, round(count * share), seed)
+        samples += talks.samples(locale, round(count * share / 5), seed)
+    samples += public.samples(seed)
+    samples += [
         Sample(
             id=record.id, locale=record.locale, source="corpus", topic=record.topic,
             history=[], post=record.post, chain=chain(record),
         )
         for record in load(split="train")
     ]  # fmt: skip
-    train = [sample for at, sample in enumerate(mixed) if at % _EVERY]
-    dice = random.Random(seed)
-    dice.shuffle(first)
-    dice.shuffle(train)
-    return {
-        "grammar": write(out / "grammar.jsonl", first),
-        "train": write(out / "train.jsonl", train),
-        "held_out": write(out / "held_out.jsonl", mixed[::_EVERY]),
-    }
-
-
-def _bank(count: int, seed: int) -> list[Sample]:
-    found: list[Sample] = []
+    train = [sample for at, sample in enumerate(samples) if at % _EVERY]
     for locale, share in _SHARE.items():
-        found += grammar.samples(locale, round(count * share), seed)
-        found += talks.samples(locale, round(count * share / 6), seed)
-    return found
+        train += drills.samples(locale, round(count * share / 3), seed)
+    random.Random(seed).shuffle(train)
+    return {"train": write(out / "train.jsonl", train), "held_out": write(out / "held_out.jsonl", samples[::_EVERY])}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--grammar", type=int, default=7000, help="Chinese posts of the grammar in each stage")
+    parser.add_argument("--grammar", type=int, default=4500, help="Chinese posts of the grammar")
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args(argv)
     print(build(args.out, count=args.grammar, seed=args.seed))  # noqa: T201

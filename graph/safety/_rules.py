@@ -1,0 +1,224 @@
+"""Reads the tables of the screen and finds their rules in a prepared text.
+
+A table has `[words]` (groups of words), `[[rule]]` (what is said, how grave it is, of what kind) and `[[shield]]`
+(what around it makes it less: denial, a title, news, somebody else). Each row has an id, which is what audit sees.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety._patterns import CLAUSE_END, Pattern, compile_pattern
+from empathy_r1.graph.safety._tables import load
+from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level
+
+PIECE = 120
+"""Most characters that are read as one sentence; a longer one is read in overlapping pieces."""
+_OVERLAP = 40
+_MOST_HITS = 4
+"""Places of one pattern that are looked at in one piece, when the first ones are shielded."""
+
+Effect = Literal["none", "concern", "other", "bereaved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of `[[rule]]`."""
+
+    id: str
+    level: Level
+    kind: Kind
+    sign: str
+    """What a weak rule is a sign of: different signs add up over a conversation. Empty for none."""
+    weight: int
+    other: bool
+    """The wording itself speaks of somebody else."""
+    shielded: bool
+    patterns: tuple[Pattern, ...]
+    unless: tuple[Pattern, ...]
+    """Anywhere in the same clause, one of these makes the match mean something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shield:
+    """One row of `[[shield]]`: all the places that it names must match."""
+
+    id: str
+    effect: Effect
+    rules: tuple[str, ...]
+    before: tuple[Pattern, ...]
+    after: tuple[Pattern, ...]
+    clause: tuple[Pattern, ...]
+    sentence: tuple[Pattern, ...]
+    post: tuple[Pattern, ...]
+    but_before: tuple[Pattern, ...]
+    but_sentence: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that was found, after the shields."""
+
+    rule: Rule
+    level: Level
+    other: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rules of one language, ready to search."""
+
+    locale: Locale
+    version: str
+    index: tuple[tuple[str, tuple[tuple[Rule, Pattern], ...]], ...]
+    """Key -> patterns that need it."""
+    shields: tuple[Shield, ...]
+
+
+@cache
+def table(locale: Locale) -> Table:
+    """The rules of a language. Raises PatternError or ValueError when a row is malformed."""
+    raw = load(f"screen_{locale}")
+    rules = [_rule(row, raw["words"], locale) for row in raw["rule"]]
+    index: dict[str, list[tuple[Rule, Pattern]]] = {}
+    for rule in rules:
+        for pattern in rule.patterns:
+            if not pattern.keys:
+                raise ValueError(f"A pattern of rule {rule.id} has no word that must occur. Add one.")
+            for key in pattern.keys:
+                index.setdefault(key, []).append((rule, pattern))
+    return Table(
+        locale,
+        raw["version"],
+        tuple((key, tuple(rows)) for key, rows in index.items()),
+        tuple(_shield(row, raw["words"], locale) for row in raw["shield"]),
+    )
+
+
+def pieces(text: str) -> list[str]:
+    """The sentences of a prepared text, each at most `PIECE` long; longer ones overlap."""
+    found: list[str] = []
+    for sentence in _sentences(text):
+        found.append(sentence[:PIECE])
+        found += [
+            sentence[at : at + PIECE] for at in range(PIECE - _OVERLAP, len(sentence) - _OVERLAP, PIECE - _OVERLAP)
+        ]
+    return list(dict.fromkeys(found))
+
+
+def find(text: str, parts: list[str], locale: Locale) -> list[Finding]:
+    """Every rule of `locale` that `text` meets, once each at its gravest, shields applied."""
+    rows = table(locale)
+    awake = [(key, patterns) for key, patterns in rows.index if key in text]
+    best: dict[str, Finding] = {}
+    for piece in parts if awake else ():
+        tried: set[int] = set()
+        for key, patterns in awake:
+            if key not in piece:
+                continue
+            for rule, pattern in patterns:
+                if id(pattern) in tried:
+                    continue
+                tried.add(id(pattern))
+                for found in _judged(rule, pattern, piece, text, rows.shields):
+                    old = best.get(rule.id)
+                    if old is None or _grave(found) > _grave(old):
+                        best[rule.id] = found
+    return list(best.values())
+
+
+def _judged(rule: Rule, pattern: Pattern, piece: str, text: str, shields: tuple[Shield, ...]) -> Iterator[Finding]:
+    for count, match in enumerate(pattern.regex.finditer(piece)):
+        if count == _MOST_HITS:
+            return
+        start, end = match.span()
+        left = 1 + max(piece.rfind(sign, 0, start) for sign in CLAUSE_END)
+        right = min((at for sign in CLAUSE_END if (at := piece.find(sign, end)) >= 0), default=len(piece))
+        clause = piece[left:right]
+        if any(other.regex.search(clause) for other in rule.unless):
+            continue
+        finding = Finding(rule, rule.level, rule.other)
+        for shield in shields if rule.shielded else ():
+            if _applies(shield, rule, piece, clause, text, left, start, end):
+                if shield.effect == "none":
+                    break
+                finding = _lessened(finding, shield.effect)
+        else:
+            yield finding
+
+
+def _lessened(finding: Finding, effect: Effect) -> Finding:
+    if effect == "other":
+        return replace(finding, other=True)
+    return replace(finding, level=min(finding.level, "concern", key=LEVELS.index), other=effect == "bereaved")
+
+
+def _applies(shield: Shield, rule: Rule, piece: str, clause: str, text: str, left: int, start: int, end: int) -> bool:
+    if not rule.id.startswith(shield.rules):
+        return False
+    before = piece[left:start]
+    return (
+        _any(shield.before, before)
+        and _any(shield.clause, clause)
+        and _any(shield.sentence, piece)
+        and (not shield.after or any(p.regex.match(piece, end) for p in shield.after))
+        and _any(shield.post, text)
+        and not (shield.but_before and _any(shield.but_before, before))
+        and not (shield.but_sentence and _any(shield.but_sentence, piece))
+    )
+
+
+def _any(patterns: tuple[Pattern, ...], text: str) -> bool:
+    return not patterns or any(
+        (not pattern.keys or any(key in text for key in pattern.keys)) and pattern.regex.search(text)
+        for pattern in patterns
+    )
+
+
+def _grave(finding: Finding) -> tuple[int, bool]:
+    return LEVELS.index(finding.level), not finding.other
+
+
+def _sentences(text: str) -> list[str]:
+    for sign in "!?;。\n":
+        text = text.replace(sign, ".")
+    return [sentence for part in text.split(".") if (sentence := part.strip(" ,、:"))]
+
+
+def _rule(row: dict[str, Any], words: dict[str, list[str]], locale: Locale) -> Rule:
+    if row["level"] not in LEVELS or row["kind"] not in KINDS:
+        raise ValueError(f"Rule {row['id']} has level {row['level']!r}, kind {row['kind']!r}: see levels.py.")
+    return Rule(
+        id=row["id"],
+        level=row["level"],
+        kind=row["kind"],
+        sign=row.get("sign", ""),
+        weight=row.get("weight", 1),
+        other=row.get("other", False),
+        shielded=row.get("shielded", True),
+        patterns=tuple(compile_pattern(text, words, locale) for text in row["match"]),
+        unless=tuple(compile_pattern(text, words, locale) for text in row.get("unless", ())),
+    )
+
+
+def _shield(row: dict[str, Any], words: dict[str, list[str]], locale: Locale) -> Shield:
+    def compiled(name: str) -> tuple[Pattern, ...]:
+        return tuple(
+            compile_pattern(text, words, locale, before=name in ("before", "but_before"), after=name == "after")
+            for text in row.get(name, ())
+        )
+
+    return Shield(
+        id=row["id"],
+        effect=row["effect"],
+        rules=tuple(row.get("rules", ("",))),
+        before=compiled("before"),
+        after=compiled("after"),
+        clause=compiled("clause"),
+        sentence=compiled("sentence"),
+        post=compiled("post"),
+        but_before=compiled("but_before"),
+        but_sentence=compiled("but_sentence"),
+    )
