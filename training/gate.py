@@ -36,7 +36,7 @@ _SHORT = (
 def train(
     data: Path, out: Path, *, locales: tuple[Locale, ...] = ("zh", "en"), seed: int = 7, steps: int = 400
 ) -> dict[str, float]:
-    """Learns from `train.jsonl` of `data`, sets the threshold on `held_out.jsonl`, writes `out`.
+    """Learns from `posts.jsonl` of `data`, sets the threshold on `held_out.jsonl`, writes `out`.
 
     `locales` are the languages that the model is fluent in; posts in the other are kept out.
 
@@ -46,7 +46,7 @@ def train(
     """
     import numpy as np
 
-    written = list(read(data / "train.jsonl"))
+    written = list(read(data / "posts.jsonl"))
     posts = [s["post"] for s in written if s["locale"] in locales][:4000]
     # Parts of posts too: people also write one sentence.
     inside = posts + [p[: 20 + len(p) // 4] for p in posts[:2000]] + [t for t in _SHORT if locale_of(t) in locales] * 20

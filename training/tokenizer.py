@@ -4,7 +4,7 @@ Pieces never cross a tag, a line end or a punctuation mark. So a prompt that end
 (`wire.opened`) has the same tokens as the beginning of the finished chain, and a phrase that a reply quotes has the
 same tokens as in the post. Each locale's system message is one token: it is constant, and costs nothing so.
 
-    python -m empathy_r1.training.tokenizer --data build/demo/train.jsonl --out build/demo/tokenizer
+    python -m empathy_r1.training.tokenizer --data build/demo/posts.jsonl --out build/demo/tokenizer
 """
 
 import argparse

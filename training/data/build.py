@@ -1,7 +1,8 @@
-"""Writes the training files of the demo: drills, posts of the grammar, talks, and annotated posts of the public sets.
+"""Writes the training files of the demo: posts of the grammar, talks, and annotated posts of the public sets.
 
-The public sets are read where they are at hand. Held out are one post in forty of each source, chosen by its place, so
-the same ones at every build; drills are not held out.
+The public sets are read where they are at hand. `posts.jsonl` holds one stage's samples, `drilled.jsonl` the same with
+copying drills among them for the stage before, and `held_out.jsonl` one post in forty of each source, chosen by its
+place, so the same ones at every build.
 
     python -m empathy_r1.training.data.build --out build/demo --grammar 4500
 """
@@ -20,7 +21,7 @@ _EVERY = 40
 
 
 def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
-    """Writes `train.jsonl` and `held_out.jsonl` under `out`, with `count` Chinese posts of the grammar.
+    """Writes the three files under `out`, with `count` Chinese posts of the grammar.
 
     Returns:
         How many samples each file holds.
@@ -37,11 +38,17 @@ def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
         )
         for record in load(split="train")
     ]  # fmt: skip
-    train = [sample for at, sample in enumerate(samples) if at % _EVERY]
+    posts = [sample for at, sample in enumerate(samples) if at % _EVERY]
+    drilled = list(posts)
     for locale, share in _SHARE.items():
-        train += drills.samples(locale, round(count * share / 3), seed)
-    random.Random(seed).shuffle(train)
-    return {"train": write(out / "train.jsonl", train), "held_out": write(out / "held_out.jsonl", samples[::_EVERY])}
+        drilled += drills.samples(locale, round(count * share / 3), seed)
+    random.Random(seed).shuffle(drilled)
+    random.Random(seed).shuffle(posts)
+    return {
+        "drilled": write(out / "drilled.jsonl", drilled),
+        "posts": write(out / "posts.jsonl", posts),
+        "held_out": write(out / "held_out.jsonl", samples[::_EVERY]),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
