@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from empathy_r1.graph import Context, build_graph
 from empathy_r1.graph.wire import SEPARATOR
-from empathy_r1.training.data.sample import Sample, read
+from empathy_r1.training.data.sample import Sample, Turn, read
 
 _QUOTED = re.compile(r"“([^”]{4,})”")
 
@@ -26,9 +27,12 @@ async def answers(samples: Iterable[Sample], model: BaseChatModel | None) -> lis
     graph = build_graph().compile()
     found = []
     for at, sample in enumerate(samples, start=1):
-        messages = [(turn["role"], turn["content"]) for turn in sample["history"]]
+        talk: list[Turn] = [*sample["history"], {"role": "user", "content": sample["post"]}]
+        messages: list[AnyMessage] = [
+            HumanMessage(t["content"]) if t["role"] == "user" else AIMessage(t["content"]) for t in talk
+        ]
         context = Context(model=model, locale=sample["locale"], reveal_chain=True)
-        found.append(await graph.ainvoke({"messages": [*messages, ("user", sample["post"])]}, context=context))
+        found.append(await graph.ainvoke({"messages": messages}, context=context))
         print(f"\r{at} posts", end="", file=sys.stderr)  # noqa: T201
     print(file=sys.stderr)  # noqa: T201
     return found

@@ -19,8 +19,9 @@ def test_unknown_keys_are_errors(tmp_path: Path) -> None:
         load(path, SftConfig)
 
 
-def test_demo_config_is_valid() -> None:
-    assert load(Path(__file__).parents[2] / "training/configs/demo.yaml", SftConfig).cpu
+@pytest.mark.parametrize("name", ["demo-start", "demo"])
+def test_shipped_configs_are_valid(name: str) -> None:
+    assert load(Path(__file__).parents[2] / f"training/configs/{name}.yaml", SftConfig).cpu
 
 
 def test_an_opened_section_has_the_tokens_of_the_finished_chain() -> None:
@@ -55,7 +56,7 @@ def test_the_loss_falls(tmp_path: Path, packing: bool) -> None:
         held_out=tmp_path / "train.jsonl",
         tokenizer=tmp_path / "tokenizer",
         output=tmp_path / "out",
-        model=Shape(hidden=64, intermediate=128, layers=2, heads=2, kv_heads=1),
+        model=Shape(hidden=64, intermediate=128, layers=2, heads=2, kv_heads=2, head_dim=32),
         packing=packing,
         length=512,
         batch=4,

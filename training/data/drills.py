@@ -21,7 +21,7 @@ def samples(locale: Locale, count: int, seed: int) -> Iterator[Sample]:
     zh = locale == "zh"
     for number in range(count):
         clauses = [_clause(locale, dice) for _ in range(dice.randint(5, 8))]
-        end = (lambda: dice.choice("，。。")) if zh else (lambda: ". ")
+        ends = "，。。" if zh else (". ",)
         first, second, third, *more = dice.sample(clauses, 5)
         feeling, wish = dice.choice(EMOTIONS), dice.choice(INTENTIONS)
         yield Sample(
@@ -30,7 +30,7 @@ def samples(locale: Locale, count: int, seed: int) -> Iterator[Sample]:
             source="drill",
             topic="drill",
             history=[],
-            post="".join(clause + end() for clause in clauses).strip(),
+            post="".join(clause + dice.choice(ends) for clause in clauses).strip(),
             chain={
                 "emotion": f"{feeling.zh}/强{SEPARATOR}{first}" if zh else f"{feeling.key}/strong{SEPARATOR}{first}",
                 "cause": first,
