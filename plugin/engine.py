@@ -15,6 +15,7 @@ StorageUnavailableError 503.
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import secrets
 import uuid
@@ -141,6 +142,39 @@ class EmpathyEngine:
             )
         shown = _at_start(locale or self.settings.locale, region or self.settings.region)
         return SessionCreated(session_id=session_id, token=token, disclosures=shown)
+
+    async def session_for(
+        self,
+        external_user: str,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        locale: Locale | None = None,
+        region: str | None = None,
+    ) -> str:
+        """Id of the one session in which a host's own user talks, made at the first call, by whichever process.
+
+        The id follows from tenant and user. It opens nothing without the session's token, which nobody holds: who
+        may speak for the user is the host's to check.
+
+        Args:
+            external_user: the host's own id of the person, of any length; kept as a digest only.
+            tenant: owner of the session.
+            locale: as in `create_session`; of effect at the first call.
+            region: as in `create_session`; of effect at the first call.
+        """
+        named = json.dumps(["session_for", tenant, external_user])
+        session_id = f"u_{hashlib.sha256(named.encode()).hexdigest()[:40]}"
+        with _storage():
+            await self._sessions.ensure(
+                session_id,
+                tenant=tenant,
+                token=secrets.token_urlsafe(24),
+                locale=locale,
+                region=region,
+                double_texting=self.settings.double_texting,
+                external_user=external_user,
+            )
+        return session_id
 
     async def session(self, session_id: str, *, tenant: str | None = None) -> SessionView:
         """The session with its turns. With `tenant`, a session of another tenant is not found."""

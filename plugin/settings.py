@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     """Turns that one process answers at once."""
     session_max_open: int = Field(5, ge=1)
     """Turns of one session that may run or wait."""
+    openai_api_key: SecretStr | None = None
+    """Key that callers of the OpenAI-compatible API show. None: anyone who reaches the address may call."""
+    rasa_token: SecretStr | None = None
+    """Token that Rasa, and front ends made for Rasa, show. None: anyone who reaches the address may call."""
     cors_origins: list[str] = []
     """Origins whose pages may call the API from a browser."""
 

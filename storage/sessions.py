@@ -1,5 +1,6 @@
 """Sessions: created, read, kept alive, erased."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.database import Database
@@ -80,6 +82,34 @@ class Sessions:
         return SessionRecord(
             session_id, tenant, digest(token), locale, region, double_texting, now, now, metadata=metadata
         )
+
+    async def ensure(
+        self,
+        session_id: str,
+        *,
+        tenant: str,
+        token: str,
+        locale: str | None,
+        region: str | None,
+        double_texting: str,
+        external_user: str,
+    ) -> None:
+        """Makes the session unless it is there; two processes that do so at once make one."""
+        async with self._db.read() as db:
+            if await db.scalar(select(SessionRow.id).where(SessionRow.id == session_id)):
+                return
+        # The other process may have been faster: its row is as good.
+        with contextlib.suppress(IntegrityError):
+            await self.create(
+                session_id,
+                tenant=tenant,
+                token=token,
+                locale=locale,
+                region=region,
+                double_texting=double_texting,
+                metadata={},
+                external_user=external_user,
+            )
 
     async def get(self, session_id: str) -> SessionRecord | None:
         """The session, or None where it was never created or is erased."""

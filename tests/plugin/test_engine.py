@@ -297,3 +297,23 @@ async def test_readiness(engine):
     assert health.ready
     await engine.drain()
     assert not (await engine.ready()).ready
+
+
+async def test_a_hosts_user_has_one_session_whichever_process_asks(engine, settings, model):
+    async with EmpathyEngine.open(settings, model=model) as other:
+        asked = [e.session_for("用户 1", tenant="clinic", locale="zh", region="CN") for e in (engine, other) * 4]
+        ids = set(await asyncio.gather(*asked))
+    assert len(ids) == 1
+    (session_id,) = ids
+    view = await engine.session(session_id, tenant="clinic")
+    assert (view.locale, view.region) == ("zh", "CN")
+    assert await engine.session_for("用户 2", tenant="clinic") != session_id
+    assert await engine.session_for("用户 1", tenant="other") != session_id
+
+
+async def test_a_hosts_user_is_erased_and_may_come_back(engine):
+    session_id = await engine.session_for("u", tenant="clinic")
+    await engine.turn(session_id, POST)
+    assert (await engine.erase_user("u", tenant="clinic")).sessions == 1
+    assert await engine.session_for("u", tenant="clinic") == session_id
+    assert (await engine.session(session_id)).turns == []
