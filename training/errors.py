@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from empathy_r1.graph.errors import EmpathyR1Error
 
-class TrainingError(Exception):
+
+class TrainingError(EmpathyR1Error):
     """Any error of training that a person can act on."""
 
 
@@ -29,3 +31,10 @@ class BankError(TrainingError):
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"Sentence bank, {where}: {why}")
+
+
+class DataError(TrainingError):
+    """A line of a data file is not what it has to be."""
+
+    def __init__(self, path: Path, number: int, why: str, expected: str) -> None:
+        super().__init__(f"{path}, line {number}: {why}. {expected}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from empathy_r1.plugin.cli import chat, db, serve, sessions, train
+from empathy_r1.plugin.cli import chat, db, evaluate, serve, sessions, train
 
 app = typer.Typer(
     name="empathy-r1",
@@ -17,6 +17,7 @@ app.command("chat")(chat.chat)
 app.add_typer(db.app, name="db")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 @app.callback()

@@ -1,0 +1,61 @@
+"""`empathy-r1 evaluate`: figures of the screen and of the model, each on a file of the user's choice."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from empathy_r1.graph.errors import MissingExtraError
+from empathy_r1.plugin.cli._common import AsJson, errors
+
+app = typer.Typer(help="Figures of the crisis screen and of the model.", no_args_is_help=True)
+
+
+@app.command()
+def safety(
+    data: Annotated[Path, typer.Option(help="Rows {text, labels, source} as in PsyGUARD, or {text, level}; JSONL.")],
+    turns: Annotated[str, typer.Option(help="At which posts of a conversation, such as 1,10,20,40.")] = "1",
+    as_json: AsJson = False,
+) -> None:
+    """Recall and false alarms of the crisis screen, with 95 % intervals."""
+    with errors():
+        from empathy_r1.training import evaluate_safety as stage
+
+        rows = list(stage.read(data))
+        found = stage.report(rows, [int(turn) for turn in turns.split(",")])
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+            return
+        for row in found:
+            figure = f"{row['share']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+            typer.echo(f"turn {row['turn']:<3} {row['class']:<20} {row['gate']:<12} n={row['n']:<5} {figure}")
+
+
+@app.command()
+def chain(
+    posts: Annotated[Path, typer.Option(help="Posts with gold chains, JSONL of training.data.sample.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of an exported model. Without it: the shipped one.")
+    ] = None,
+    most: Annotated[int, typer.Option(help="At most so many posts.")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """How well a model reads and answers held-out posts, through the whole graph."""
+    with errors():
+        try:
+            from empathy_r1.graph.models.embedded import EmbeddedChat
+            from empathy_r1.training import evaluate_chain as stage
+            from empathy_r1.training.data.sample import read
+
+            samples = list(read(posts))[:most]
+            outputs = asyncio.run(stage.answers(samples, EmbeddedChat(path=model) if model else None))
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"The embedded model ({error.name})", "embedded") from error
+        found = stage.report(samples, outputs)
+        if as_json:
+            typer.echo(json.dumps(found))
+            return
+        for name, value in found.items():
+            typer.echo(f"{name:<20} {value}")
