@@ -163,7 +163,7 @@ class EmpathyEngine:
             region: as in `create_session`; of effect at the first call.
         """
         named = json.dumps(["session_for", tenant, external_user])
-        session_id = f"u_{hashlib.sha256(named.encode()).hexdigest()[:40]}"
+        session_id = f"u_{hashlib.sha256(named.encode()).hexdigest()[:32]}"
         with _storage():
             await self._sessions.ensure(
                 session_id,
