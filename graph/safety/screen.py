@@ -1,8 +1,7 @@
 """The crisis screen: reads a post in its conversation and says how grave the risk in it is.
 
 Rules over versioned tables decide (tables/screen_zh.toml, screen_en.toml); signs that are weak alone add up over the
-conversation; a small classifier (classifier.py) may raise the level, never lower it; what an earlier post left fades
-step by step. Nothing here asks a model, a database or the network.
+conversation; what an earlier post left fades step by step. Nothing here asks a model, a database or the network.
 """
 
 from collections import OrderedDict
@@ -10,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from empathy_r1.graph.safety import classifier
 from empathy_r1.graph.safety._normal import prepare
 from empathy_r1.graph.safety._rules import find, pieces, table
 from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level, Screening, worse
 
-VERSION = "+".join((table("zh").version, table("en").version, classifier.VERSION))
-"""Version of the tables and of the classifier's weights, for audit."""
+VERSION = "+".join((table("zh").version, table("en").version))
+"""Version of the tables, for audit."""
 
 LOOK_BACK = 40
 """Earlier posts that are read."""
@@ -47,16 +45,12 @@ class _Reading:
         self.signs = own
         grave = [f for f in findings if f.level != "none"]
         level: Level = max((f.level for f in grave), key=LEVELS.index, default="none")
-        found = Screening(
+        self.found = Screening(
             level,
             _kinds(f.rule.kind for f in grave),
             level != "none" and all(f.other for f in grave if f.level == level),
             tuple(sorted(f.rule.id for f in grave)),
         )
-        judged, kind = classifier.judge(prepared, parts)
-        if worse(judged, level) != level:
-            found = _raised(found, judged, (kind,), "classifier", about_other=False)
-        self.found = found
 
 
 def screen(text: str, history: Sequence[str] = ()) -> Screening:
