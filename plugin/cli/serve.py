@@ -18,7 +18,7 @@ def serve(
     with errors():
         import uvicorn
 
-        from empathy_r1.integrations.web.app import create_app
+        from empathy_r1.integrations.app import create_app
 
         chosen = settings(host=host, port=port, model_url=model_url, model=model, database_url=database_url)
         app = create_app(chosen)
