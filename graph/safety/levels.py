@@ -52,7 +52,7 @@ class Screening:
     about_other: bool = False
     """The risk is somebody else's: "我朋友想自杀"."""
     rules: tuple[str, ...] = ()
-    """Ids of the table rows that fired, `signs:` before what added up, and `history:` before what earlier posts left."""
+    """Ids of the table rows that fired, `signs:` before signs that added up, `history:` before what posts left."""
 
     @property
     def alarm(self) -> bool:
