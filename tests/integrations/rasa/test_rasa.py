@@ -1,0 +1,193 @@
+"""Rasa's protocols as Rasa 3.6.21 and its front ends speak them, over the real engine."""
+
+import json
+import zlib
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from empathy_r1.graph import wire
+from empathy_r1.integrations.app import create_app
+from empathy_r1.integrations.rasa import talk
+from empathy_r1.plugin.engine import EmpathyEngine
+from empathy_r1.plugin.settings import Settings
+from empathy_r1.storage.crypto import new_key
+
+from support.models import ZH_CHAIN, ScriptedModel
+
+POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+CRISIS = "我不想活了，今晚就想结束这一切"
+LISTEN = {"event": "followup", "timestamp": None, "name": "action_listen"}
+REPLY = ZH_CHAIN["response"].replace("\n\n", "\n \n")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        database_url=f"sqlite+aiosqlite:///{tmp_path}/r.db",
+        data_dir=tmp_path,
+        encryption_keys=new_key("t"),
+        lease_seconds=2,
+        drain_seconds=5,
+        region="CN",
+    )
+
+
+@pytest.fixture
+def model():
+    return ScriptedModel(script=ZH_CHAIN)
+
+
+@asynccontextmanager
+async def serving(settings, model):
+    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
+    there = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=there, base_url="http://t") as client:
+        # An engine that closes while it opens its first connection leaves that connection's thread without a loop.
+        await client.get("/readyz")
+        yield client
+
+
+@pytest.fixture
+async def client(settings, model):
+    async with serving(settings, model) as client:
+        yield client
+
+
+def call(text, *, message_id="m1", turns=0, sender="p1"):
+    """The request of Rasa's RemoteAction."""
+    said = {
+        "intent": {"name": "utterance", "confidence": 1.0},
+        "entities": [],
+        "text": text,
+        "message_id": message_id,
+        "metadata": {},
+    }
+    event = {"event": "user", "timestamp": 1.0, "text": "x" * 200, "parse_data": said, "input_channel": "rest"}
+    tracker = {
+        "sender_id": sender,
+        "slots": {"session_started_metadata": None},
+        "latest_message": said,
+        "latest_event_time": 1.0,
+        "followup_action": None,
+        "paused": False,
+        "events": [{"event": "action", "name": "action_session_start"}, *[event] * turns],
+        "latest_input_channel": "rest",
+        "active_loop": {},
+        "latest_action": {"action_name": "action_listen"},
+    }
+    return {
+        "next_action": "action_empathy",
+        "sender_id": sender,
+        "tracker": tracker,
+        "domain": {"actions": ["action_empathy"], "intents": ["utterance"]},
+        "version": "3.6.21",
+    }
+
+
+async def ask(client, body, **how):
+    got = await client.post("/rasa/webhook", json=body, **how)
+    assert got.status_code == 200
+    answer = got.json()
+    assert answer["events"] == [LISTEN]
+    assert any(one.get("text") for one in answer["responses"])
+    return answer["responses"]
+
+
+async def test_a_post_gets_one_message_without_a_chain(client):
+    responses = await ask(client, call(POST))
+    assert responses == [{"text": REPLY}]
+    said = json.dumps(responses, ensure_ascii=False)
+    assert not any(ZH_CHAIN[section] in said for section in wire.HIDDEN)
+
+
+async def test_the_operations_of_an_action_server(client):
+    assert (await client.get("/rasa/health")).json() == {"status": "ok"}
+    assert {"name": "action_empathy"} in (await client.get("/rasa/actions")).json()
+
+
+async def test_a_message_delivered_again_gets_the_same_answer(client, model):
+    assert await ask(client, call(POST)) == await ask(client, call(POST))
+    assert len(model.asked) == 4
+
+
+async def test_deflated_bodies_and_long_histories_are_read(client):
+    body = json.dumps(call(POST, turns=1000)).encode()
+    assert len(body) > 400_000
+    head = {"Content-Encoding": "deflate", "Content-Type": "application/json"}
+    for sent, how in ((zlib.compress(body), head), (body, {})):
+        got = await client.post("/rasa/webhook", content=sent, headers=how)
+        assert got.json()["responses"] == [{"text": REPLY}]
+
+
+@pytest.mark.parametrize(
+    ("body", "head"),
+    [(b"", {}), (b"{", {}), (b"[]", {}), (b"{}", {}), (b"null", {}), (b"xx", {"Content-Encoding": "deflate"})],
+)
+async def test_a_body_that_cannot_be_read_gets_words(client, body, head):
+    got = await client.post("/rasa/webhook", content=body, headers=head)
+    assert got.status_code == 200
+    assert "12356" in got.json()["responses"][0]["text"]
+
+
+@pytest.mark.parametrize("text", ["/restart", "/back", "/session_start", '/utterance{"a": "b"}', " /greet@0.9"])
+async def test_commands_are_greeted_and_kept_out_of_the_talk(client, model, text):
+    assert await ask(client, call(text)) == [{"text": talk.GREETING}]
+    assert model.asked == []
+
+
+async def test_a_crisis_shows_help_as_text_and_as_data(client, model):
+    for text in (CRISIS, f'/utterance{{"text": "{CRISIS}"}}'):
+        responses = await ask(client, call(text, message_id=text))
+        assert any("12356" in one.get("text", "") for one in responses)
+        (custom,) = [one["custom"] for one in responses if "custom" in one]
+        assert list(custom) == ["data"]
+        assert custom["data"]["card"]["region"] == "CN"
+    assert model.asked == []
+
+
+async def test_a_late_answer_is_announced_and_comes_with_the_next_message(client, model, monkeypatch):
+    model.pause = 0.02
+    engine = client._transport.app.state.engine
+    late = await talk.answer(engine, "p", POST, tenant="rasa", message_id="a", deadline=0.01)
+    assert late == [{"text": talk.LATER}]
+    model.pause = 0.0
+    assert await talk.answer(engine, "p", "好，我在等", tenant="rasa", message_id="b") == [{"text": REPLY}] * 2
+    assert len(model.asked) == 8
+
+
+async def test_a_model_that_fails_is_not_silent(client, model):
+    model.fail = lambda prompt, said: RuntimeError("gone")
+    await ask(client, call(POST))
+
+
+async def test_a_wrong_token_gets_words_and_no_turn(settings, model):
+    from pydantic import SecretStr
+
+    async with serving(settings.model_copy(update={"rasa_token": SecretStr("t1")}), model) as client:
+        assert (await ask(client, call(POST)))[0]["text"] != REPLY
+        assert model.asked == []
+        assert await ask(client, call(POST), headers={"Authorization": "Bearer t1"}) == [{"text": REPLY}]
+        assert await ask(client, call(POST), params={"token": "t1"}) == [{"text": REPLY}]
+        assert (await client.post("/webhooks/rest/webhook", json={"sender": "a", "message": POST})).status_code == 401
+
+
+async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, model):
+    body = json.dumps({"sender": "p1", "message": POST, "metadata": {"message_id": "7"}})
+    for _ in range(2):
+        got = await client.post("/webhooks/rest/webhook", content=body, headers={"Content-Type": "text/plain"})
+        assert got.json() == [{"recipient_id": "p1", "text": REPLY}]
+    assert len(model.asked) == 4
+    for _ in range(2):
+        await client.post("/webhooks/rest/webhook", json={"message": POST})
+        assert len(model.asked[-1]) == 3
+    lines = await client.post("/webhooks/rest/webhook?stream=true", json={"sender": "p2", "message": CRISIS})
+    shown = [json.loads(line) for line in lines.text.splitlines()]
+    assert any("12356" in one.get("text", "") for one in shown)
+    assert (await client.post("/webhooks/rest/webhook", content=b"{")).status_code == 400
+
+
+async def test_the_web_doors_are_still_there(client):
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    assert (await client.get("/v1/models")).json()["data"][0]["id"] == "empathy-r1"
