@@ -39,6 +39,7 @@ RESPONSE_LIMIT = 4000
 """Most characters of a response."""
 
 _TAG = re.compile(rf"<\s*(/?)\s*({'|'.join(SECTIONS)})\s*>", re.IGNORECASE)
+_LOOP = re.compile(r"(.{1,24}?)\1{4}")
 _MARKUP = re.compile(r"<\|[^<>|]{0,40}\|>|</?(?:think|empathy_think|answer|L[1-4])>|\[/?INST\]", re.IGNORECASE)
 
 
@@ -83,7 +84,8 @@ def repair(section: Section, text: str, locale: Locale) -> str | None:
     """A section as the model wrote it, made valid, or None where nothing valid is left.
 
     Cuts at the first tag, drops template tokens, folds blanks, brings labels into the closed set of
-    `locale` (unknown ones go), and bounds the length at a sentence.
+    `locale` (unknown ones go), and bounds the length at a sentence. A hidden section that turns in a loop is
+    not valid; in a reply the guard sees to loops.
     """
     text = _TAG.split(text, maxsplit=1)[0]
     text = _MARKUP.sub("", text)
@@ -94,6 +96,8 @@ def repair(section: Section, text: str, locale: Locale) -> str | None:
         text = _bounded(text, RESPONSE_LIMIT)
         return text if _says_something(text) else None
     text = _bounded(" ".join(text.split()), INNER_LIMIT)
+    if _LOOP.search(text):
+        return None
     if section in ("cause", "strategy"):
         return text if _says_something(text) else None
     head, _, sentence = text.replace("|", SEPARATOR).partition(SEPARATOR)

@@ -59,11 +59,18 @@ def test_repair(section, raw, repaired):
 
 
 def test_a_hidden_section_is_cut_at_a_sentence():
-    long = "这一句有十个字左右吧。" * 100
+    long = "".join(f"第{number}句有十个字左右吧。" for number in range(100))
     cut = wire.repair("cause", long, "zh")
     assert cut is not None
     assert len(cut) <= wire.INNER_LIMIT
     assert cut.endswith("。")
+
+
+@pytest.mark.parametrize("section", ["emotion", "cause", "intention", "strategy"])
+def test_a_hidden_section_that_turns_in_a_loop_is_not_valid(section):
+    head = ZH_CHAIN[section]
+    assert wire.repair(section, head + " polite" * 8, "zh") is None
+    assert wire.repair(section, head, "zh") is not None
 
 
 def test_labels_of_a_section():

@@ -20,7 +20,7 @@ _SIZE: dict[Locale, tuple[int, int]] = {"zh": (6, 34), "en": (18, 110)}
 
 
 def read(post: str, locale: Locale, dice: random.Random) -> Reading | None:
-    """What the post says, or None where no feeling and no event can be found in it."""
+    """What the post says, or None where neither a topic nor a feeling can be found in it."""
     low, high = _SIZE[locale]
     clauses = [c.strip() for c in _CLAUSE.findall(post)]
     clauses = [c for c in clauses if low <= len(c) <= high]
@@ -29,9 +29,11 @@ def read(post: str, locale: Locale, dice: random.Random) -> Reading | None:
     aspect = best[1] if best[0] >= 1 else None
     found = {key: s.found.search(post) for key, s in speech("emotions", locale).items()}
     felt = sorted((m.start(), key) for key, m in found.items() if m)
-    if not clauses or not felt:
+    if not clauses or not (felt or aspect):
         return None
     emotions = tuple((key, _strength(post, at)) for at, key in felt[:3])
+    if not emotions and aspect:
+        emotions = ((aspect.feel[0], "moderate"),)
     emotions = tuple(sorted(emotions, key=lambda pair: pair[1] != "strong"))
     intentions = tuple(key for key, s in speech("intentions", locale).items() if s.found.search(post))[-2:][::-1]
     events = [c for c in clauses if aspect and aspect.keys.search(c)]

@@ -16,7 +16,11 @@ from empathy_r1.training.data.sample import Sample
 
 SIZES: dict[Locale, tuple[int, ...]] = {"zh": (140, 260, 420, 800), "en": (300, 700, 1600)}
 """Most characters of a post: a long text is read once at each size that it reaches."""
+WINDOW: dict[Locale, int] = {"zh": 70, "en": 160}
+"""Most characters of the short posts, which are cut from anywhere in a text."""
+WINDOWS = 4
 
+_SENTENCE = re.compile(r"[^。！？!?.…\n]+[。！？!?.…\n]+")
 _SENTENCES = re.compile(r"(?s).*[。！？!?.…\n]")
 
 
@@ -29,8 +33,9 @@ def samples(seed: int) -> Iterator[Sample]:
     """Annotated posts of every set that is there; posts that alarm the crisis screen are left out."""
     for number, (locale, source, text) in enumerate(_posts()):
         dice = random.Random(f"{seed}:{number}")
-        for size, post in _cut(admit(text[: SIZES[locale][-1]]), locale):
-            if len(post) < 40 or safety.screen(post).alarm:
+        whole = admit(text[: 2 * SIZES[locale][-1]])
+        for size, post in (*_cut(whole[: SIZES[locale][-1]], locale), *_windows(whole, locale, dice)):
+            if len(post) < 12 or safety.screen(post).alarm:
                 continue
             reading = read(post, locale, dice)
             if reading is not None:
@@ -51,6 +56,18 @@ def _cut(text: str, locale: Locale) -> Iterator[tuple[int, str]]:
         if len(text) > before:
             whole = _SENTENCES.match(text[:size])
             yield size, (whole[0] if whole and len(whole[0]) > before else text[:size])
+
+
+def _windows(text: str, locale: Locale, dice: random.Random) -> Iterator[tuple[str, str]]:
+    """A few runs of whole sentences from anywhere in the text, as short posts."""
+    sentences = _SENTENCE.findall(text)
+    for number in range(min(WINDOWS, len(sentences) // 2)):
+        at = dice.randrange(len(sentences))
+        post = sentences[at]
+        for sentence in sentences[at + 1 : at + dice.randint(1, 4)]:
+            if len(post) + len(sentence) <= WINDOW[locale]:
+                post += sentence
+        yield f"w{number}", post.strip()[: 2 * WINDOW[locale]]
 
 
 def _posts() -> Iterator[tuple[Locale, str, str]]:
