@@ -24,7 +24,7 @@ def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str],
         token: what a client shows as `auth.token`; None: nothing is asked.
     """
     try:
-        import socketio  # type: ignore[import-untyped]
+        import socketio
     except ModuleNotFoundError:
         return None
 
