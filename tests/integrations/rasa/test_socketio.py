@@ -55,7 +55,7 @@ async def test_a_person_is_answered(url, transports):
     await client.io.emit("session_request", {"session_id": "someone"})
     assert await asyncio.wait_for(client.confirmed.get(), 20) == "someone"
     told = await client.says(POST, session_id="someone")
-    assert told["text"] in ZH_CHAIN["response"]
+    assert told["text"].split() == ZH_CHAIN["response"].split()
     assert not any(ZH_CHAIN[section] in str(told) for section in ("emotion", "cause", "intention", "strategy"))
     await client.io.disconnect()
 
