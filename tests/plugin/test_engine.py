@@ -177,7 +177,7 @@ async def test_a_crisis_is_met_with_help_when_the_database_is_gone(engine, monke
     async def gone(*args, **more):
         raise OSError
 
-    monkeypatch.setattr(engine._sessions, "get", gone)
+    monkeypatch.setattr(engine._parts.sessions, "get", gone)
     seen = await events(engine.stream(session.session_id, CRISIS))
     assert seen[-1].turn_id == "unstored"
     assert "12356" in seen[-1].reply
@@ -223,12 +223,12 @@ async def test_another_worker_takes_an_abandoned_turn_over_and_goes_on(settings,
         session = await first.create_session()
         running = first.stream(session.session_id, POST)
         accepted = await anext(running)
-        while not await first._journal.stages(accepted.turn_id):
+        while not await first._parts.journal.stages(accepted.turn_id):
             await asyncio.sleep(0.01)
-        dead = first._running.pop(accepted.turn_id)
+        dead = first._worker.running.pop(accepted.turn_id)
         dead.cancel()
         await asyncio.gather(dead, return_exceptions=True)
-        first._draining = True
+        first._worker.draining = True
         asked = len(model.asked)
         seen = await events(second.events(session.session_id, accepted.turn_id))
         assert isinstance(seen[-1], Committed)

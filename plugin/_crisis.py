@@ -1,0 +1,57 @@
+"""A post that alarms the screen is answered at ingress: past queues and caps, by no model, with the database down."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from empathy_r1.plugin._history import said_before
+from empathy_r1.plugin._parts import Parts
+from empathy_r1.plugin._turn import context_of
+from empathy_r1.plugin.events import Accepted, Committed, Event, Safety, Token
+from empathy_r1.storage import SessionRecord
+
+UNSTORED = "unstored"
+"""Turn id of a crisis answer that was given while the database was down."""
+
+
+async def answer_crisis(parts: Parts, session: SessionRecord, turn_id: str, post: str) -> None:
+    """Answers at once, beside whatever else the session is doing.
+
+    Raises:
+        SQLAlchemyError: the database does not answer.
+    """
+    past = await said_before(parts, session.id)
+    final = await _reply(parts, session, [*past, HumanMessage(post)])
+    events = _events(turn_id, final, await parts.journal.last_event(turn_id))
+    await parts.journal.finish(
+        turn_id,
+        "committed",
+        [event.model_dump(mode="json") for event in events],
+        reply=final["messages"][-1].text,
+        level=final["level"],
+        crisis=(final["crisis"],),
+        owned=False,
+    )
+
+
+async def unstored(parts: Parts, session_id: str, post: str) -> AsyncGenerator[Event]:
+    """The events of a crisis answer that nothing is kept of."""
+    final = await _reply(parts, None, [HumanMessage(post)])
+    yield Accepted(seq=1, turn_id=UNSTORED, session_id=session_id)
+    for event in _events(UNSTORED, final, 1):
+        yield event
+
+
+async def _reply(parts: Parts, session: SessionRecord | None, messages: list[BaseMessage]) -> dict[str, Any]:
+    given: Any = {"messages": messages, "crisis": session and session.crisis}
+    return await parts.graph.ainvoke(given, context=context_of(parts, session))
+
+
+def _events(turn_id: str, final: dict[str, Any], last: int) -> list[Event]:
+    reply, timings = final["messages"][-1].text, final.get("timings") or {}
+    return [
+        Safety(seq=last + 1, turn_id=turn_id, level=final["level"], kinds=final["kinds"], card=final["card"]),
+        Token(seq=last + 2, turn_id=turn_id, text=reply),
+        Committed(seq=last + 3, turn_id=turn_id, reply=reply, level=final["level"], timings=timings),
+    ]

@@ -1,0 +1,63 @@
+"""What the engine's modules share: settings, model, graph, store, and the way in to a session."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph.state import CompiledStateGraph
+from sqlalchemy.exc import SQLAlchemyError
+
+from empathy_r1.graph import Context, Input, Output, State, build_graph
+from empathy_r1.plugin._log import News
+from empathy_r1.plugin.errors import SessionNotFoundError, StorageUnavailableError
+from empathy_r1.plugin.settings import Settings
+from empathy_r1.storage import Database, Journal, KeyRing, SessionRecord, Sessions
+
+Graph = CompiledStateGraph[State, Context, Input, Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One process's model and graph over one database."""
+
+    settings: Settings
+    model: BaseChatModel
+    database: Database
+    sessions: Sessions
+    journal: Journal
+    graph: Graph = field(default_factory=lambda: build_graph().compile())
+    news: News = field(default_factory=News)
+
+
+def parts(settings: Settings, model: BaseChatModel, database: Database, ring: KeyRing) -> Parts:
+    """The parts over an open database."""
+    journal = Journal(database, ring, owner=uuid.uuid4().hex)
+    return Parts(settings, model, database, Sessions(database, ring), journal)
+
+
+@contextlib.contextmanager
+def stored() -> Iterator[None]:
+    """Turns the database's errors into the engine's.
+
+    Raises:
+        StorageUnavailableError: the database does not answer.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise StorageUnavailableError(type(error).__name__) from error
+
+
+async def session_of(parts: Parts, session_id: str, tenant: str | None) -> SessionRecord:
+    """The session, for a caller of `tenant`; None is the operator, who sees all.
+
+    Raises:
+        SessionNotFoundError: there is none, or it is another tenant's.
+    """
+    with stored():
+        record = await parts.sessions.get(session_id)
+    if record is None or (tenant is not None and record.tenant != tenant):
+        raise SessionNotFoundError(session_id)
+    return record
