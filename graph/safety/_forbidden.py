@@ -94,6 +94,12 @@ def _broken(before: str, sentence: str, spared: tuple[str, ...], post: str, betw
 
 
 @cache
+def spares_quotes() -> frozenset[str]:
+    """Names of the rules that let a reply repeat the person's own words."""
+    return frozenset(rule.name for rule in rules() if rule.quotes)
+
+
+@cache
 def illnesses() -> re.Pattern[str]:
     """Names of illnesses in both languages."""
     return re.compile("|".join(table["words"]["illness"] for table in _tables().values()) + "|depression")

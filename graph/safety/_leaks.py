@@ -87,7 +87,7 @@ class Sealed:
                 self._whole.add(text)
             for size in self._LENGTHS:
                 pieces = {text[i : i + size] for i in range(len(text) - size + 1)}
-                self._pieces |= {p for p in pieces if _size(p) == size and p not in own}
+                self._pieces |= {p for p in pieces if _size(p) == size and not _said(p, own)}
 
     def shown_by(self, before: str, sentence: str) -> bool:
         """Whether `sentence`, after `before`, completes such a piece."""
@@ -152,6 +152,12 @@ class Loop:
 def bare(text: str) -> str:
     """Letters and digits only, lower case."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+
+
+def _said(piece: str, own: str) -> bool:
+    """Whether `own` holds the piece but for a few letters at its ends, such as those of the word before a quote."""
+    core = len(piece) - len(piece) // 4
+    return any(piece[i : i + core] in own for i in range(len(piece) - core + 1))
 
 
 def _packed(word: str) -> bool:

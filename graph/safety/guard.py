@@ -11,7 +11,15 @@ from collections.abc import Sequence
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety._contacts import contacts
-from empathy_r1.graph.safety._forbidden import broken, fixed, identity_patterns, illnesses, instead, plain
+from empathy_r1.graph.safety._forbidden import (
+    broken,
+    fixed,
+    identity_patterns,
+    illnesses,
+    instead,
+    plain,
+    spares_quotes,
+)
 from empathy_r1.graph.safety._leaks import ENDING, Foreign, Loop, Sealed, bare, leaks
 from empathy_r1.graph.safety._sentences import Sentences
 from empathy_r1.graph.safety._tables import load
@@ -116,6 +124,9 @@ class Guard:
         if self._sealed.shown_by(before, sentence):
             return ["chain_leak"]
         rules = broken(before, sentence, self._spared, self._said)
+        if rules and self._post and (reduced := _unquoted(sentence, self._post)) != sentence:
+            still = broken(before, reduced, self._spared, self._said)
+            rules = [name for name in rules if name in still or name not in spares_quotes()]
         if contacts(before, sentence, self._card):
             rules.append("contact")
         if rules:
@@ -136,18 +147,44 @@ class Guard:
         return text
 
 
-_QUOTED = re.compile(
-    r"(?:你(?:还|也)?(?:说|写)到?|读到|你心里那句|尤其是"
-    r"|you (?:also )?(?:wrote|said)|when i read|the thought|told yourself|and)"
-    r"[ ，,：:]{0,2}[“\"]([^”\"]{3,})|^\s*“([^”]{3,})”[，:：]",
+_BY_NAME = re.compile(
+    r"(?:你(?:还|也)?(?:说|写)到?|读到|你心里那句"
+    r"|you (?:also )?(?:wrote|said)|when i read|the thought|told yourself)"
+    r"[ ，,：:]{0,2}[“\"]([^”\"]{3,})[”\"]?",
     re.IGNORECASE,
 )
-"""Words that a reply puts into the person's mouth."""
+_BY_PLACE = re.compile(
+    r"(?:尤其是|^\s*and)[ ，,：:]{0,2}[“\"]([^”\"]{3,})[”\"]?|^\s*“([^”]{3,})”[，:：]", re.IGNORECASE
+)
+"""Words that a reply puts into the person's mouth: it says so, or where they stand shows it."""
+_WHAT_I_AM = re.compile(
+    r"我[^，。]{0,6}(?:真人|人类|机器人|程序)|我(?:就)?是(?:个|一个)?(?:活)?人|(?<![a-z])ai(?![a-z])|human|bot\b|machine"
+    r"|real person",
+    re.IGNORECASE,
+)
+
+
+def _quotes(sentence: str) -> list[tuple[re.Match[str], str]]:
+    """The quotes of the person in `sentence`: the match and the words."""
+    marks = (mark for pattern in (_BY_NAME, _BY_PLACE) for mark in pattern.finditer(sentence))
+    return [(mark, mark[1] or mark[2]) for mark in marks]
 
 
 def _misquotes(sentence: str, post: str) -> bool:
     """Whether the sentence quotes the person with words that the post does not hold."""
-    return any(bare(mark[1] or mark[2]) not in post for mark in _QUOTED.finditer(sentence))
+    return any(bare(words) not in post for _, words in _quotes(sentence))
+
+
+def _unquoted(sentence: str, post: str) -> str:
+    """The sentence without what it rightly quotes of the post; "I'm human" stays unless it is said to be quoted."""
+    spans = [
+        mark.span(1) if mark[1] else mark.span(2)
+        for mark, words in _quotes(sentence)
+        if bare(words) in post and (mark.re is _BY_NAME or not _WHAT_I_AM.search(words))
+    ]
+    for start, end in sorted(spans, reverse=True):
+        sentence = f"{sentence[:start]}…{sentence[end:]}"
+    return sentence
 
 
 def _blanks(sentence: str) -> str:
