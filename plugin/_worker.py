@@ -11,6 +11,10 @@ from empathy_r1.plugin._turn import cancel_turn, run_turn
 from empathy_r1.plugin.events import Cancelled
 from empathy_r1.storage import TurnRecord
 
+_LOOK_SECONDS = 2.0
+"""How often a worker looks for turns that another one left."""
+_STOP_SECONDS = 5.0
+"""How long a stopping worker waits for a database that does not answer."""
 _log = logging.getLogger("empathy_r1")
 
 
@@ -24,6 +28,7 @@ class Worker:
         self.work = asyncio.Event()
         """Set where there may be a turn to claim."""
         self.draining = False
+        self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -33,9 +38,13 @@ class Worker:
     async def stop(self) -> None:
         """Drains and ends."""
         await self.drain()
-        for task in self._tasks:
+        self._stopped.set()
+        self.work.set()
+        # A task that is cancelled in the middle of a statement leaves its connection's thread behind.
+        _, late = await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def drain(self) -> None:
         """Takes no new posts, lets running turns end for `drain_seconds`, hands the rest to other processes."""
@@ -70,11 +79,11 @@ class Worker:
     async def _dispatch(self) -> None:
         """Claims turns that wait, or that another worker left, and starts them up to the cap."""
         settings, journal = self._parts.settings, self._parts.journal
-        while True:
+        while not self._stopped.is_set():
             self.work.clear()
             try:
                 while not self.draining and len(self.running) < settings.max_running:
-                    claimed = await journal.claim(settings.lease_seconds)
+                    claimed = await journal.claim(settings.lease_seconds, list(self.running))
                     if claimed is None:
                         break
                     task = asyncio.create_task(self._answer(*claimed))
@@ -82,8 +91,8 @@ class Worker:
                     task.add_done_callback(lambda _, turn_id=claimed[1]: self._ended(turn_id))  # type: ignore[misc]
             except SQLAlchemyError as error:
                 _log.warning("the database does not answer: %s", type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.work.wait(), 2.0)
+            if not self._stopped.is_set():
+                await _happens(self.work, _LOOK_SECONDS)
 
     def _ended(self, turn_id: str) -> None:
         self.running.pop(turn_id, None)
@@ -106,8 +115,7 @@ class Worker:
     async def _heartbeat(self) -> None:
         """Prolongs the leases of running turns, stops those that were cancelled elsewhere or lost."""
         settings, journal = self._parts.settings, self._parts.journal
-        while True:
-            await asyncio.sleep(settings.lease_seconds / 4)
+        while not await _happens(self._stopped, settings.lease_seconds / 4):
             if not self.running:
                 continue
             try:
@@ -119,3 +127,9 @@ class Worker:
                     self._parts.news.publish(turn_id)
             except SQLAlchemyError as error:
                 _log.warning("the database does not answer: %s", type(error).__name__)
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

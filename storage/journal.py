@@ -1,7 +1,7 @@
 """The turn journal: accepted before anything else happens, running under a lease, ended exactly once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -106,10 +106,14 @@ class Journal:
         async with self._db.read() as db:
             return list(await db.scalars(query.order_by(TurnRow.number)))
 
-    async def claim(self, lease: float, session_id: str | None = None) -> tuple[str, str] | None:
-        """Takes the oldest turn that nobody works on, of `session_id` or of any session, under a lease.
+    async def claim(self, lease: float, running: Collection[str] = ()) -> tuple[str, str] | None:
+        """Takes the oldest turn that nobody works on, under a lease.
 
         A turn that waits is free while its session has none running; one that runs, when its lease has ended.
+
+        Args:
+            lease: seconds until the turn is free again, unless it is renewed.
+            running: turns that this worker still works on, however late its heartbeat is.
 
         Returns:
             The session's and the turn's id, or None where nothing is free.
@@ -124,8 +128,8 @@ class Journal:
             and_(TurnRow.status == "running", TurnRow.lease_until < now),
             and_(TurnRow.status == "accepted", ~busy, ~earlier),
         )
-        if session_id is not None:
-            free = and_(free, TurnRow.session_id == session_id)
+        if running:
+            free = and_(free, TurnRow.id.not_in(running))
         pick = select(TurnRow.id, TurnRow.session_id).where(free).order_by(TurnRow.created).limit(1)
         if self._db.engine.dialect.name == "postgresql":
             pick = pick.with_for_update(skip_locked=True, of=TurnRow)

@@ -30,6 +30,7 @@ class SessionRecord:
     last_active: datetime
     metadata: dict[str, Any] = field(default_factory=dict)
     crisis: dict[str, Any] | None = None
+    minor: bool = False
     turns: int = 0
 
     def opens_with(self, token: str) -> bool:
@@ -59,6 +60,8 @@ class Sessions:
         double_texting: str,
         metadata: dict[str, Any],
         external_user: str | None,
+        minor: bool = False,
+        disclosures: dict[str, Any] | None = None,
     ) -> SessionRecord:
         """A new session."""
         now = datetime.now(UTC)
@@ -75,12 +78,14 @@ class Sessions:
                     double_texting=double_texting,
                     metadata_sealed=sealed,
                     crisis=None,
+                    minor=minor,
+                    disclosures=disclosures,
                     created=now,
                     last_active=now,
                 )
             )
         return SessionRecord(
-            session_id, tenant, digest(token), locale, region, double_texting, now, now, metadata=metadata
+            session_id, tenant, digest(token), locale, region, double_texting, now, now, metadata=metadata, minor=minor
         )
 
     async def ensure(
@@ -93,6 +98,7 @@ class Sessions:
         region: str | None,
         double_texting: str,
         external_user: str,
+        minor: bool = False,
     ) -> None:
         """Makes the session unless it is there; two processes that do so at once make one."""
         async with self._db.read() as db:
@@ -109,6 +115,7 @@ class Sessions:
                 double_texting=double_texting,
                 metadata={},
                 external_user=external_user,
+                minor=minor,
             )
 
     async def get(self, session_id: str) -> SessionRecord | None:
@@ -135,6 +142,17 @@ class Sessions:
         who = digest(f"{tenant}:{external_user}")
         async with self._db.read() as db:
             return list(await db.scalars(select(SessionRow.id).where(SessionRow.external_user == who)))
+
+    async def notices_of_user(self, tenant: str, external_user: str) -> dict[str, Any] | None:
+        """The history of notices of the session in which the host's user was last."""
+        query = (
+            select(SessionRow.disclosures)
+            .where(SessionRow.external_user == digest(f"{tenant}:{external_user}"))
+            .order_by(SessionRow.last_active.desc())
+            .limit(1)
+        )
+        async with self._db.read() as db:
+            return await db.scalar(query)
 
     async def set_crisis(self, session_id: str, crisis: dict[str, Any] | None) -> None:
         """Keeps where the crisis dialogue stands."""
@@ -176,5 +194,6 @@ class Sessions:
             last_active=row["last_active"],
             metadata=json.loads(self._ring.open(sealed, f"sessions.metadata:{row['id']}")) if sealed else {},
             crisis=row["crisis"],
+            minor=bool(row["minor"]),
             turns=row.get("turns", 0),
         )

@@ -47,6 +47,12 @@ class SessionRow(Base):
     metadata_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     crisis: Mapped[dict[str, object] | None] = mapped_column(JSON)
     """Where the crisis dialogue stands, without a word of the person's."""
+    minor: Mapped[bool | None]
+    """Whether the person is known to be a minor."""
+    disclosures: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+    """Which notices were shown when, and when the person was here."""
+    contact_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Whom the person wants to be told in a crisis."""
     created: Mapped[datetime] = mapped_column(Utc)
     last_active: Mapped[datetime] = mapped_column(Utc, index=True)
 
@@ -78,6 +84,14 @@ class TurnRow(Base):
     reply_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     level: Mapped[str] = mapped_column(String(16))
     degraded: Mapped[str | None] = mapped_column(String(16))
+    card: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+    """The help card that was shown, from the tables."""
+    notices: Mapped[list[object] | None] = mapped_column(JSON(none_as_null=True))
+    """The disclosures that were shown with the turn, from the tables."""
+    joined_into: Mapped[str | None] = mapped_column(String(40))
+    """The later turn of the session that answers this post together with its own."""
+    not_before: Mapped[datetime | None] = mapped_column(Utc)
+    """A waiting turn is left alone until then: more words may come."""
     cancel_asked: Mapped[bool]
     attempts: Mapped[int]
     lease_owner: Mapped[str | None] = mapped_column(String(40))
@@ -104,3 +118,21 @@ class EventRow(Base):
     turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     data_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class HandoverRow(Base):
+    """A crisis on its way to the operator's people: the outbox."""
+
+    __tablename__ = "handovers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    level: Mapped[str] = mapped_column(String(16))
+    payload_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    attempts: Mapped[int]
+    next_at: Mapped[datetime | None] = mapped_column(Utc, index=True)
+    """When it is sent next; None: it was taken, or given up."""
+    created: Mapped[datetime] = mapped_column(Utc)
+    delivered: Mapped[datetime | None] = mapped_column(Utc)
+    problem: Mapped[str | None] = mapped_column(String(80))
+    """Why the last attempt failed: a kind, no content."""

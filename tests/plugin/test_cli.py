@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_one_line(cli, monkeypatch, args, said):
     if "--model-url" in args:
         monkeypatch.undo()
     done = subprocess.run(
-        [pathlib.Path(sys.executable).with_name("empathy-r1"), *args], capture_output=True, text=True, timeout=60
+        [pathlib.Path(sys.executable).with_name("empathy-r1"), *args], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 1
     assert said in done.stderr
