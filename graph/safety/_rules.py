@@ -108,13 +108,18 @@ def pieces(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def find(text: str, parts: list[str], locale: Locale) -> list[Finding]:
-    """Every rule of `locale` that `text` meets, once each at its gravest, shields applied."""
+def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], set[str]]:
+    """Every rule of `locale` that `text` meets, once each at its gravest, shields applied.
+
+    Returns:
+        The findings, and the parts in which a rule's words stood but meant something less: a denial, an idiom, a title.
+    """
     rows = table(locale)
     # Most keys are not in most texts: a set of the text's pairs of characters says so at a fraction of the cost.
     pairs = {*text, *map(str.__add__, text, text[1:])}
     awake = [(key, patterns) for key, patterns in rows.index if key[:2] in pairs and key in text]
     best: dict[str, Finding] = {}
+    understood: set[str] = set()
     for piece in parts if awake else ():
         tried: set[int] = set()
         for key, patterns in awake:
@@ -125,13 +130,18 @@ def find(text: str, parts: list[str], locale: Locale) -> list[Finding]:
                     continue
                 tried.add(id(pattern))
                 for found in _judged(rule, pattern, piece, text, rows.shields):
+                    if found is None or found.level != rule.level:
+                        understood.add(piece)
                     old = best.get(rule.id)
-                    if old is None or _grave(found) > _grave(old):
+                    if found and (old is None or _grave(found) > _grave(old)):
                         best[rule.id] = found
-    return list(best.values())
+    return list(best.values()), understood
 
 
-def _judged(rule: Rule, pattern: Pattern, piece: str, text: str, shields: tuple[Shield, ...]) -> Iterator[Finding]:
+def _judged(
+    rule: Rule, pattern: Pattern, piece: str, text: str, shields: tuple[Shield, ...]
+) -> Iterator[Finding | None]:
+    """What each place of the pattern means after the shields; None where it means nothing grave."""
     for count, match in enumerate(pattern.regex.finditer(piece)):
         if count == _MOST_HITS:
             return
@@ -140,11 +150,13 @@ def _judged(rule: Rule, pattern: Pattern, piece: str, text: str, shields: tuple[
         right = min((at for sign in CLAUSE_END if (at := piece.find(sign, end)) >= 0), default=len(piece))
         clause = piece[left:right]
         if any(other.regex.search(clause) for other in rule.unless):
+            yield None
             continue
         finding = Finding(rule, rule.level, rule.other)
         for shield in shields if rule.shielded else ():
             if _applies(shield, rule, piece, clause, text, left, start, end):
                 if shield.effect == "none":
+                    yield None
                     break
                 finding = _lessened(finding, shield.effect)
         else:

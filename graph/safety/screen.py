@@ -1,7 +1,8 @@
 """The crisis screen: reads a post in its conversation and says how grave the risk in it is.
 
-Rules over versioned tables decide (tables/screen_zh.toml, screen_en.toml); signs that are weak alone add up over the
-conversation; what an earlier post left fades step by step. Nothing here asks a model, a database or the network.
+Rules over versioned tables decide (tables/screen_zh.toml, screen_en.toml); a small classifier may raise what they say,
+never lower it; signs that are weak alone add up over the conversation; what an earlier post left fades step by step.
+Nothing here asks a language model, a database or the network.
 """
 
 from collections import OrderedDict
@@ -9,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
+from empathy_r1.graph.safety._classifier import classify
+from empathy_r1.graph.safety._classifier import version as classifier_version
 from empathy_r1.graph.safety._normal import prepare
 from empathy_r1.graph.safety._rules import find, pieces, table
 from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level, Screening, worse
 
-VERSION = "+".join((table("zh").version, table("en").version))
-"""Version of the tables, for audit."""
+VERSION = "+".join((table("zh").version, table("en").version, classifier_version()))
+"""Version of the tables and of the classifier, for audit."""
 
 LOOK_BACK = 40
 """Earlier posts that are read."""
@@ -37,7 +40,8 @@ class _Reading:
     def __init__(self, text: str) -> None:
         prepared = prepare(text)
         parts = pieces(prepared)
-        findings = [*find(prepared, parts, "zh"), *find(prepared, parts, "en")]
+        (zh, understood_zh), (en, understood_en) = find(prepared, parts, "zh"), find(prepared, parts, "en")
+        findings = [*zh, *en]
         own = {f.rule.sign: f.rule.weight for f in findings if f.rule.sign and not f.other}
         self.calm = own.pop("calm", 0) > 0
         """The person says that the danger is over."""
@@ -51,6 +55,10 @@ class _Reading:
             level != "none" and all(f.other for f in grave if f.level == level),
             tuple(sorted(f.rule.id for f in grave)),
         )
+        if not self.found.alarm:
+            learnt = classify(part for part in parts if part not in understood_zh and part not in understood_en)
+            if worse(learnt, level) != level:
+                self.found = _raised(self.found, learnt, ("suicide",), "classifier", about_other=False)
 
 
 def screen(text: str, history: Sequence[str] = ()) -> Screening:
