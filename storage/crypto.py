@@ -55,11 +55,16 @@ class KeyRing:
                 pass
         return cls(path.read_text(encoding="ascii"))
 
+    @property
+    def prefix(self) -> bytes:
+        """How every field begins that is sealed under the first key."""
+        return bytes([len(self._first)]) + self._first.encode()
+
     def seal(self, text: str, where: str) -> bytes:
         """`text` encrypted for the place `where`."""
-        name, nonce = self._first.encode(), secrets.token_bytes(_NONCE)
+        nonce = secrets.token_bytes(_NONCE)
         sealed = self._keys[self._first].encrypt(nonce, text.encode(), where.encode())
-        return bytes([len(name)]) + name + nonce + sealed
+        return self.prefix + nonce + sealed
 
     def open(self, field: bytes, where: str) -> str:
         """The text of a sealed field.

@@ -15,3 +15,7 @@ class SchemaError(StorageError):
 
 class DuplicateKeyError(StorageError):
     """The idempotency key stands already in this session; the caller reads that turn instead."""
+
+
+class KeyFormError(StorageError, ValueError):
+    """An API key that cannot be made as asked."""
