@@ -5,7 +5,7 @@ A logistic regression over runs of units, from PsyGUARD's labelled utterances (a
 scores that one in a hundred (`high`) and one in fifty (`concern`) of the unrelated utterances of clients pass, each
 scored by a model that has not seen it. Runs that fewer than three texts hold are left out.
 
-    python -m empathy_r1.training.screen_classifier --data PSYGUARD.jsonl --out graph/safety/tables/screen_classifier.json
+    python -m empathy_r1.training.screen_classifier --data FILE.jsonl --out graph/safety/tables/screen_classifier.json
 """
 
 import argparse
@@ -100,7 +100,7 @@ def unseen_scores(rows: Sequence[tuple[str, str]], seed: int = 5) -> list[float]
     for k in range(FOLDS):
         score = scorer(*fit([row for row, at in zip(rows, fold, strict=True) if at != k and row[1] != "aggression"]))
         for at in np.flatnonzero(fold == k):
-            scores[at] = score(rows[at][0])
+            scores[int(at)] = score(rows[int(at)][0])
     return scores
 
 

@@ -28,7 +28,7 @@ def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
     """
     samples: list[Sample] = []
     for locale, share in _SHARE.items():
-        samples += grammar.samples(locale, round(count * share), seed)
+        samples += grammar.samples(locale, round(count * share), seed, public.sentences(locale))
         samples += talks.samples(locale, round(count * share / 5), seed)
     samples += public.samples(seed)
     samples += [

@@ -50,6 +50,19 @@ def samples(seed: int) -> Iterator[Sample]:
                 )
 
 
+def sentences(locale: Locale) -> list[str]:
+    """Sentences of the public posts that tell of no topic of the bank: what else people say, to be read past."""
+    found = {
+        sentence.strip(" 。.")
+        for language, _, text in _posts()
+        if language == locale
+        for sentence in _SENTENCE.findall(admit(text[: 2 * SIZES[locale][-1]]))
+        if sentence[-1] in "。." and 8 <= len(sentence) <= WINDOW[locale]
+    }
+    dice = random.Random(0)
+    return sorted(s for s in found if read(s, locale, dice) is None and safety.screen(s).level == "none")
+
+
 def _cut(text: str, locale: Locale) -> Iterator[tuple[int, str]]:
     """The beginning of a text at each size, up to the end of a sentence."""
     for size, before in zip(SIZES[locale], (0, *SIZES[locale]), strict=False):

@@ -1,0 +1,54 @@
+"""The classifier beside the rules: it raises what they say where they understood nothing, and only then."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from empathy_r1.graph.safety import _classifier, screen
+from empathy_r1.graph.safety import screen as whole
+from empathy_r1.graph.safety.levels import LEVELS
+
+
+def rules_alone(text, monkeypatch_context):
+    module = __import__("sys").modules["empathy_r1.graph.safety.screen"]
+    with monkeypatch_context() as patch:
+        patch.setattr(module, "classify", lambda parts: "none")
+        module._readings.clear()
+        found = whole(text)
+        module._readings.clear()
+    return found
+
+
+@given(text=st.text(max_size=300))
+def test_it_never_lowers_a_level(text):
+    context = pytest.MonkeyPatch.context
+    assert LEVELS.index(screen(text).level) >= LEVELS.index(rules_alone(text, context).level)
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        "这个世界不需要我，我走了谁都不会发现",
+        "每天醒来的第一件事就是后悔怎么又醒了",
+        "写好了给爸妈的信，东西也都送人了",
+    ],
+)
+def test_it_sees_risk_in_words_of_many_kinds(post):
+    assert screen(post).level != "none"
+
+
+@pytest.mark.parametrize("post", ["我从来没有想过自杀", "《自杀小队》挺好看的", "I would never kill myself"])
+def test_what_the_rules_understood_stays_theirs(post):
+    assert screen(post).level == "none"
+
+
+def test_windows_join_short_neighbours_and_keep_every_part():
+    parts = ["短句", "又一句", "x" * 50, "尾巴"]
+    joined = list(_classifier.windows(parts))
+    assert len(joined) == 2
+    assert all(any(part in window for window in joined) for part in parts)
+    assert list(_classifier.windows([])) == []
+
+
+def test_features_are_words_of_latin_script_and_characters_of_others():
+    assert _classifier.features("i'm 很累") == {"i'm", "很", "累", "i'm 很", "很 累", "i'm 很 累"}
