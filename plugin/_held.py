@@ -1,13 +1,12 @@
 """Everything held about a session or a person: shown, exported, erased."""
 
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from empathy_r1.plugin._parts import Parts, session_of, stored
 from empathy_r1.plugin._worker import Worker
+from empathy_r1.plugin.custody import Custody
 from empathy_r1.plugin.views import Receipt, SessionView, TurnView
-from empathy_r1.storage import TurnRecord
+from empathy_r1.storage import TurnRecord, audit, erasure
 
 
 async def view(parts: Parts, session_id: str, tenant: str | None) -> SessionView:
@@ -27,28 +26,35 @@ async def view(parts: Parts, session_id: str, tenant: str | None) -> SessionView
     )
 
 
-async def export(parts: Parts, session_id: str, tenant: str | None) -> dict[str, Any]:
+async def export(parts: Parts, session_id: str, tenant: str | None, actor: str) -> dict[str, Any]:
     """The session as JSON data, with the label that AI wrote the replies."""
+    owner = await session_of(parts, session_id, tenant)
     held = (await view(parts, session_id, tenant)).model_dump(mode="json")
+    custody = Custody(parts)
     with stored():
         for turn in held["turns"]:
             turn["reply_written_by"] = "AI"
             if parts.settings.reveal_chain:
                 turn["chain"] = await parts.journal.stages(turn["turn_id"]) or None
-    return {"label": "AI-generated replies · 回复由人工智能生成", "session": held}
+        async with parts.database.write() as db:
+            await audit.write(db, "session.exported", [session_id], tenant=owner.tenant, actor=actor)
+    return {
+        "label": "AI-generated replies · 回复由人工智能生成",
+        "session": held,
+        "consents": [entry.model_dump(mode="json") for entry in await custody.consents(session_id)],
+        "audit": [entry.model_dump(mode="json") for entry in await custody.audit(subject=session_id, limit=1000)],
+    }
 
 
-async def erase(parts: Parts, worker: Worker, session_ids: list[str]) -> Receipt:
+async def erase(parts: Parts, worker: Worker, session_ids: list[str], *, tenant: str | None, actor: str) -> Receipt:
     """Stops what runs in the sessions and deletes them."""
     with stored():
         for session_id in session_ids:
             for turn_id in await parts.journal.open_turns(session_id):
                 if turn := await parts.journal.get(session_id, turn_id):
                     await worker.cancel(turn)
-        rows = await parts.sessions.erase(session_ids)
-    return Receipt(
-        receipt_id=f"r_{uuid.uuid4().hex}", erased_at=datetime.now(UTC), sessions=len(session_ids), rows=rows
-    )
+        done = await erasure.erase(parts.database, session_ids, tenant=tenant, actor=actor)
+    return Receipt(receipt_id=done.receipt_id, erased_at=done.at, sessions=done.sessions, rows=done.rows)
 
 
 def _turn(turn: TurnRecord) -> TurnView:

@@ -29,10 +29,13 @@ from empathy_r1.plugin._backends import model_of, ring_of
 from empathy_r1.plugin._crisis import UNSTORED, unstored
 from empathy_r1.plugin._health import health
 from empathy_r1.plugin._parts import Parts, parts, session_of, stored
+from empathy_r1.plugin._sweeper import Sweeper
 from empathy_r1.plugin._worker import Worker
+from empathy_r1.plugin.custody import Custody
 from empathy_r1.plugin.errors import StorageUnavailableError, TurnFailedError, TurnNotFoundError, UnauthorizedError
 from empathy_r1.plugin.events import Committed, Event, Failed
 from empathy_r1.plugin.settings import DoubleTexting, Settings
+from empathy_r1.plugin.tenants import Tenants
 from empathy_r1.plugin.views import Health, Receipt, SessionCreated, SessionSummary, SessionView
 from empathy_r1.storage import Database, TurnRecord, migrate
 from empathy_r1.storage.errors import StorageError
@@ -49,6 +52,11 @@ class EmpathyEngine:
         self.settings = parts.settings
         self._parts = parts
         self._worker = Worker(parts)
+        self._sweeper = Sweeper(parts)
+        self.tenants = Tenants(parts)
+        """API keys and rates."""
+        self.custody = Custody(parts)
+        """Consents and the audit log."""
 
     @classmethod
     @asynccontextmanager
@@ -72,9 +80,11 @@ class EmpathyEngine:
             raise StorageUnavailableError(str(error)) from error
         engine = cls(parts(settings, chosen, database, ring))
         engine._worker.start()
+        engine._sweeper.start()
         try:
             yield engine
         finally:
+            await engine._sweeper.stop()
             await engine._worker.stop()
             await database.close()
             if model is None and isinstance(chosen, VLLMChat):
@@ -155,6 +165,8 @@ class EmpathyEngine:
         alarm = safety.screen(post).alarm
         try:
             session = await session_of(self._parts, session_id, tenant)
+            if not alarm:
+                await self.tenants.pace(session.tenant)
             turn_id = await accept(self._parts, self._worker, session, post, idempotency_key, alarm=alarm)
         except StorageUnavailableError:
             if not alarm:
@@ -201,26 +213,28 @@ class EmpathyEngine:
         with stored():
             return await self._worker.cancel(turn)
 
-    async def export(self, session_id: str, *, tenant: str | None = None) -> dict[str, Any]:
+    async def export(self, session_id: str, *, tenant: str | None = None, actor: str = "host") -> dict[str, Any]:
         """Everything held about the session, as JSON data with the label that AI wrote the replies."""
-        return await _held.export(self._parts, session_id, tenant)
+        return await _held.export(self._parts, session_id, tenant, actor)
 
-    async def erase(self, session_id: str, *, tenant: str | None = None) -> Receipt:
+    async def erase(self, session_id: str, *, tenant: str | None = None, actor: str = "host") -> Receipt:
         """Deletes everything held about the session; a running turn is stopped first."""
-        await session_of(self._parts, session_id, tenant)
-        return await _held.erase(self._parts, self._worker, [session_id])
+        owner = (await session_of(self._parts, session_id, tenant)).tenant
+        return await _held.erase(self._parts, self._worker, [session_id], tenant=owner, actor=actor)
 
-    async def export_user(self, external_user: str, *, tenant: str = DEFAULT_TENANT) -> dict[str, Any]:
+    async def export_user(
+        self, external_user: str, *, tenant: str = DEFAULT_TENANT, actor: str = "host"
+    ) -> dict[str, Any]:
         """Everything held about all sessions of the host's user."""
         with stored():
             ids = await self._parts.sessions.of_user(tenant, external_user)
-        return {"sessions": [await self.export(session_id, tenant=tenant) for session_id in ids]}
+        return {"sessions": [await self.export(session_id, tenant=tenant, actor=actor) for session_id in ids]}
 
-    async def erase_user(self, external_user: str, *, tenant: str = DEFAULT_TENANT) -> Receipt:
+    async def erase_user(self, external_user: str, *, tenant: str = DEFAULT_TENANT, actor: str = "host") -> Receipt:
         """Deletes everything held about all sessions of the host's user."""
         with stored():
             ids = await self._parts.sessions.of_user(tenant, external_user)
-        return await _held.erase(self._parts, self._worker, ids)
+        return await _held.erase(self._parts, self._worker, ids, tenant=tenant, actor=actor)
 
     async def authorize(self, session_id: str, token: str) -> None:
         """Checks a session's token.

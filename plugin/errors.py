@@ -44,6 +44,15 @@ class UnauthorizedError(EngineError, PermissionError):
         super().__init__(f"The {what} is missing or wrong. Send the one that was given out at creation.")
 
 
+class ForbiddenError(EngineError, PermissionError):
+    """The API key is good and does not reach so far."""
+
+    code = "forbidden"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs an API key with the scope {scope!r}. Make one with: empathy-r1 keys create")
+
+
 class IdempotencyConflictError(EngineError):
     """The idempotency key was used before in this session, with another text."""
 

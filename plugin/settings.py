@@ -79,6 +79,18 @@ class Settings(BaseSettings):
     """Turns that one process answers at once."""
     session_max_open: int = Field(5, ge=1)
     """Turns of one session that may run or wait."""
+    require_keys: bool = False
+    """Whether callers without an API key are refused. A browser that holds a session's token needs no key."""
+    posts_per_minute: int | None = Field(None, ge=1)
+    """Posts of one tenant in a minute, over all processes. None: no limit. Posts in crisis are never refused."""
+    tenant_rates: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """Other rates than `posts_per_minute`, by tenant."""
+    retention_days: float | None = Field(None, gt=0)
+    """Sessions that nobody used for so many days are erased. None: they stay until somebody erases them."""
+    audit_days: float | None = Field(365.0, ge=30)
+    """Entries of the audit log are deleted after so many days. None: never."""
+    sweep_minutes: float = Field(60.0, gt=0)
+    """How often the sweeper looks for what is too old."""
     openai_api_key: SecretStr | None = None
     """Key that callers of the OpenAI-compatible API show. None: anyone who reaches the address may call."""
     rasa_token: SecretStr | None = None
