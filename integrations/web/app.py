@@ -15,19 +15,22 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from empathy_r1.integrations.web import metrics, operations, pages, problems, sessions, turns
+from empathy_r1.integrations.web import custody, metrics, operations, pages, problems, sessions, turns, users
 from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 
 OpenEngine = Callable[[Settings], AbstractAsyncContextManager[EmpathyEngine]]
 
 
-def create_app(settings: Settings, *, open_engine: OpenEngine = EmpathyEngine.open) -> FastAPI:
+def create_app(
+    settings: Settings, *, open_engine: OpenEngine = EmpathyEngine.open, own_bounds: tuple[str, ...] = ()
+) -> FastAPI:
     """The application. Its lifespan opens the engine and drains it at the end.
 
     Args:
         settings: of the engine, and which origins may call.
         open_engine: what makes the engine of `settings`.
+        own_bounds: beginnings of paths whose routes bound their bodies themselves.
     """
 
     @asynccontextmanager
@@ -45,11 +48,10 @@ def create_app(settings: Settings, *, open_engine: OpenEngine = EmpathyEngine.op
         docs_url=None,  # both pages would load scripts from elsewhere
         redoc_url=None,
     )
-    for router in (sessions.router, turns.router, operations.router, pages.router):
+    for router in (sessions.router, turns.router, users.router, custody.router, operations.router, pages.router):
         app.include_router(router)
     problems.install(app)
-    # Not FastAPI's own `max_body_size`: that one stands outside of every middleware, and answers in plain text.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_limit(settings.max_post_chars))
+    app.add_middleware(_Bounded, limit=body_limit(settings.max_post_chars), but=own_bounds)
     app.add_middleware(_Frame)
     if settings.cors_origins:
         app.add_middleware(
@@ -66,6 +68,19 @@ def create_app(settings: Settings, *, open_engine: OpenEngine = EmpathyEngine.op
 def body_limit(max_post_chars: int) -> int:
     """Most bytes of a request body: a post of escaped surrogate pairs takes 12 bytes a character."""
     return 12 * max_post_chars + 16_384
+
+
+class _Bounded:
+    """Refuses bodies of more than `limit` bytes, but for paths that begin with one of `but`."""
+
+    def __init__(self, app: ASGIApp, limit: int, but: tuple[str, ...]) -> None:
+        # Not FastAPI's own `max_body_size`: that one stands outside of every middleware, and answers in plain text.
+        self.bounded = RequestBodyLimitMiddleware(app, max_body_size=limit)
+        self.app, self.but = app, but
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        free = scope.get("path", "").startswith(self.but) if self.but else False
+        await (self.app if free else self.bounded)(scope, receive, send)
 
 
 class _Frame:

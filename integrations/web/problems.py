@@ -28,6 +28,7 @@ from empathy_r1.graph.labels import Locale
 from empathy_r1.plugin.errors import (
     DrainingError,
     EngineError,
+    ForbiddenError,
     IdempotencyConflictError,
     OverloadedError,
     SessionBusyError,
@@ -95,6 +96,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (SessionNotFoundError, "session_not_found"),
     (TurnNotFoundError, "turn_not_found"),
     (UnauthorizedError, "unauthorized"),
+    (ForbiddenError, "forbidden"),
     (IdempotencyConflictError, "idempotency_conflict"),
     (SessionBusyError, "session_busy"),
     (DrainingError, "draining"),

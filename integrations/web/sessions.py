@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety.help import country_of
-from empathy_r1.integrations.web.access import Engine, OpenedSession
+from empathy_r1.integrations.web.access import Creator, Engine, EraseSession, ReadSession
 from empathy_r1.integrations.web.problems import answers
+from empathy_r1.plugin.errors import UnauthorizedError
 from empathy_r1.plugin.views import Receipt, SessionCreated, SessionView
 
 METADATA_BYTES = 4096
@@ -38,6 +39,8 @@ class NewSession(BaseModel):
     """Country of the help lines, ISO 3166-1 alpha-2."""
     metadata: Annotated[dict[str, Any], AfterValidator(_small)] = {}
     """The host's own data about the session, up to 4 kB of JSON."""
+    user: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    """The host's own id of the person, for export and erasure of all of their sessions; only with an API key."""
 
 
 class Limits(BaseModel):
@@ -59,39 +62,49 @@ class ShownSession(SessionView):
 
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
-_HELD = answers("unauthorized", "session_not_found", "storage_unavailable")
+_HELD = answers("unauthorized", "forbidden", "session_not_found", "storage_unavailable")
 
 
 @router.post(
     "",
     status_code=201,
-    responses=answers("malformed_request", "body_too_large", "invalid_request", "storage_unavailable"),
+    responses=answers(
+        *("malformed_request", "unauthorized", "forbidden", "body_too_large", "invalid_request", "storage_unavailable")
+    ),
 )
-async def create_session(engine: Engine, new: NewSession | None = None) -> CreatedSession:
-    """Opens a session. Its token opens everything else, and is not given out again."""
+async def create_session(engine: Engine, caller: Creator, new: NewSession | None = None) -> CreatedSession:
+    """Opens a session of the API key's tenant. Its token opens everything else, and is not given out again."""
     new = new or NewSession()
-    made = await engine.create_session(locale=new.locale, region=new.region, metadata=new.metadata or None)
+    if new.user is not None and caller.actor == "anyone":
+        raise UnauthorizedError("API key")
+    made = await engine.create_session(
+        locale=new.locale,
+        region=new.region,
+        metadata=new.metadata or None,
+        tenant=caller.tenant,
+        external_user=new.user,
+    )
     return CreatedSession(**made.model_dump(), limits=_limits(engine))
 
 
 @router.get("/{session_id}", responses=_HELD)
-async def read_session(session_id: OpenedSession, engine: Engine) -> ShownSession:
+async def read_session(session: ReadSession, engine: Engine) -> ShownSession:
     """The session with its turns."""
-    view = await engine.session(session_id)
+    view = await engine.session(session.id, tenant=session.tenant)
     return ShownSession(**view.model_dump(), limits=_limits(engine))
 
 
 @router.get("/{session_id}/export", responses=_HELD)
-async def export_session(session_id: OpenedSession, engine: Engine, response: Response) -> dict[str, Any]:
+async def export_session(session: ReadSession, engine: Engine, response: Response) -> dict[str, Any]:
     """Everything held about the session, with the label that an AI wrote the replies."""
     response.headers["Content-Disposition"] = 'attachment; filename="empathy-r1-export.json"'
-    return await engine.export(session_id)
+    return await engine.export(session.id, tenant=session.tenant, actor=session.actor)
 
 
 @router.delete("/{session_id}", responses=_HELD)
-async def erase_session(session_id: OpenedSession, engine: Engine) -> Receipt:
+async def erase_session(session: EraseSession, engine: Engine) -> Receipt:
     """Erases everything held about the session; a running turn is stopped first. The receipt holds no content."""
-    return await engine.erase(session_id)
+    return await engine.erase(session.id, tenant=session.tenant, actor=session.actor)
 
 
 def _limits(engine: Engine) -> Limits:

@@ -9,15 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from empathy_r1.graph.safety.levels import Level
 from empathy_r1.graph.state import Chain, Timing
 from empathy_r1.integrations.web import metrics, sse
-from empathy_r1.integrations.web.access import Engine, OpenedSession, SessionId, Token, TurnId
+from empathy_r1.integrations.web.access import ChatSession, Engine, SendingSession, TurnId
 from empathy_r1.integrations.web.problems import answers
-from empathy_r1.plugin.errors import StorageUnavailableError, TurnFailedError
+from empathy_r1.plugin.errors import TurnFailedError
 from empathy_r1.plugin.events import Cancelled, Committed, Event, Failed, Safety
 
 POST_CHARS = 1_600_000
 """Hard bound on the text field; the engine's own limit (`max_post_chars`) is far lower and words its refusal."""
-
-_NOBODY = "-"
 
 
 class Post(BaseModel):
@@ -74,24 +72,25 @@ LastEventId = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**53, descr
     "",
     response_model=Answer,
     responses=answers(
-        *("malformed_request", "unauthorized", "session_not_found", "session_busy", "turn_cancelled", "body_too_large"),
+        *(
+            "malformed_request",
+            "unauthorized",
+            "forbidden",
+            "session_not_found",
+            "session_busy",
+            "turn_cancelled",
+            "body_too_large",
+        ),
         *("post_empty", "post_too_long", "post_broken", "invalid_request", "idempotency_conflict", "overloaded"),
         *("turn_failed", "draining", "storage_unavailable"),
     )
     | {200: {"description": "The reply; or the stream of the turn's events.", "content": _STREAM}},
 )
 async def send(
-    session_id: SessionId, token: Token, post: Post, engine: Engine, key: Key = None, accept: Accept = "*/*"
+    session: SendingSession, post: Post, engine: Engine, key: Key = None, accept: Accept = "*/*"
 ) -> Response | Answer:
     """Takes a post in. A client that leaves does not stop the turn: only `cancel` does."""
-    tenant = None
-    try:
-        await engine.authorize(session_id, token)
-    except StorageUnavailableError:
-        # A post in crisis is answered with the database down too. Should it be back by the next line, nobody's
-        # session is in this tenant, so that an unchecked token opens nothing.
-        tenant = _NOBODY
-    events = metrics.counted(engine.stream(session_id, post.text, idempotency_key=key, tenant=tenant))
+    events = metrics.counted(engine.stream(session.id, post.text, idempotency_key=key, tenant=session.tenant))
     first = await anext(events, None)  # errors of the post or the session surface here, before any header is sent
     if "text/event-stream" in accept:
         return sse.respond(first, events)
@@ -101,21 +100,24 @@ async def send(
 @router.get(
     "/{turn_id}/events",
     response_class=Response,
-    responses=answers("unauthorized", "session_not_found", "turn_not_found", "invalid_request", "storage_unavailable")
+    responses=answers(
+        "unauthorized", "forbidden", "session_not_found", "turn_not_found", "invalid_request", "storage_unavailable"
+    )
     | {200: {"description": "The turn's events after `Last-Event-ID`, to its end.", "content": _STREAM}},
 )
-async def listen(session_id: OpenedSession, turn_id: TurnId, engine: Engine, after: LastEventId = 0) -> Response:
+async def listen(session: ChatSession, turn_id: TurnId, engine: Engine, after: LastEventId = 0) -> Response:
     """Picks a turn's stream up again, on any worker, with no event lost or repeated."""
-    events = engine.events(session_id, turn_id, after=after)
+    events = engine.events(session.id, turn_id, after=after, tenant=session.tenant)
     return sse.respond(await anext(events, None), events)
 
 
 @router.post(
-    "/{turn_id}/cancel", responses=answers("unauthorized", "session_not_found", "turn_not_found", "storage_unavailable")
+    "/{turn_id}/cancel",
+    responses=answers("unauthorized", "forbidden", "session_not_found", "turn_not_found", "storage_unavailable"),
 )
-async def cancel(session_id: OpenedSession, turn_id: TurnId, engine: Engine) -> Stopped:
+async def cancel(session: ChatSession, turn_id: TurnId, engine: Engine) -> Stopped:
     """Stops a turn for good."""
-    return Stopped(cancelled=await engine.cancel(session_id, turn_id))
+    return Stopped(cancelled=await engine.cancel(session.id, turn_id, tenant=session.tenant))
 
 
 async def _answer(first: Event | None, events: AsyncIterator[Event]) -> Answer:
