@@ -13,7 +13,8 @@ from empathy_r1.plugin.events import Event, Safety
 
 WITHDRAWN = "\n\n（上面的话收回，以下面为准。/ Please disregard the above; this stands instead.）\n\n"
 """Said on a wire that cannot take words back."""
-_NOBODY = "-"
+NOBODY = "-"
+"""Whose tenant nobody is: no session is in it."""
 
 
 async def events_for(
@@ -35,7 +36,7 @@ async def events_for(
     try:
         session_id = await engine.session_for(user, tenant=tenant)
     except StorageUnavailableError:
-        session_id, of = UNSTORED, _NOBODY
+        session_id, of = UNSTORED, NOBODY
     try:
         async for event in engine.stream(session_id, text, idempotency_key=key, tenant=of):
             yield event

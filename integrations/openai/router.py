@@ -7,9 +7,10 @@ of its own, whose id comes back in the header `X-Session-Id`. `Idempotency-Key` 
 
 import hmac
 import json
+import re
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
@@ -24,10 +25,15 @@ from empathy_r1.integrations.openai import errors
 from empathy_r1.integrations.openai.errors import ApiError
 from empathy_r1.integrations.openai.stream import completion, lines
 from empathy_r1.plugin.engine import EmpathyEngine
+from empathy_r1.plugin.errors import ForbiddenError, StorageUnavailableError, UnauthorizedError
+from empathy_r1.plugin.events import Accepted, Committed, Event
+from empathy_r1.plugin.tenants import PREFIX
 
 MODEL = "empathy-r1"
 TENANT = "openai"
 _CREATED = 1_760_000_000
+_CHORE = re.compile(r"\s*### Task:.*<chat_history>", re.DOTALL)
+"""How Open WebUI asks the chat's own model for a title, tags or follow-ups: no post of a person."""
 
 
 class Part(BaseModel):
@@ -86,14 +92,14 @@ router = APIRouter(prefix="/v1", tags=["openai"], route_class=_Route)
 @router.get("/models")
 async def list_models(request: Request) -> dict[str, Any]:
     """The one model there is."""
-    _check(request)
+    await _caller(request)
     return {"object": "list", "data": [_model()]}
 
 
 @router.get("/models/{model}")
 async def read_model(request: Request, model: str) -> dict[str, Any]:
     """The model, if it is that one."""
-    _check(request)
+    await _caller(request)
     _known(model)
     return _model()
 
@@ -104,12 +110,12 @@ async def read_model(request: Request, model: str) -> dict[str, Any]:
 )
 async def complete(request: Request) -> Response:
     """Answers the last message of the user. With `stream`, as `chat.completion.chunk` events."""
-    engine = _check(request)
+    engine, tenant = await _caller(request)
     asked = await _read(request)
     text, prompt = _post(asked)
     key = _key(request)
     whose, session = _whose(request, asked, key)
-    events = hosts.events_for(engine, whose, text, tenant=TENANT, key=key)
+    events = _nothing() if _CHORE.match(text) else hosts.events_for(engine, whose, text, tenant=tenant, key=key)
     first = await anext(events)  # errors of the post or the session surface here, before any header is sent
     headers = {"X-Session-Id": session} if session else {}
     if asked.stream:
@@ -130,15 +136,30 @@ async def _read(request: Request) -> Completion:
     return Completion.model_validate(body)
 
 
-def _check(request: Request) -> EmpathyEngine:
+async def _caller(request: Request) -> tuple[EmpathyEngine, str]:
+    """The app's engine, and the tenant for whom the request is: the API key's, else the door's own."""
     engine = cast(EmpathyEngine, request.app.state.engine)
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    shown = shown.strip() if scheme.lower() == "bearer" else ""
     expected = engine.settings.openai_api_key
-    if expected is not None:
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        fits = hmac.compare_digest(shown.strip().encode(), expected.get_secret_value().encode())
-        if scheme.lower() != "bearer" or not fits:
-            raise ApiError(401, "Incorrect API key. Expected `Authorization: Bearer <key>`.", "invalid_api_key")
-    return engine
+    try:
+        if shown.startswith(PREFIX):
+            caller = await engine.tenants.by_key(shown)
+            caller.needs("chat")
+            return engine, caller.tenant
+        if expected is None:
+            return engine, engine.tenants.stranger(TENANT).tenant
+    except ForbiddenError as error:
+        raise ApiError(403, str(error), "insufficient_permissions") from None
+    except StorageUnavailableError:
+        # A post in crisis is answered with the database down too.
+        return engine, hosts.NOBODY
+    except UnauthorizedError:
+        pass
+    else:
+        if hmac.compare_digest(shown.encode(), expected.get_secret_value().encode()):
+            return engine, TENANT
+    raise ApiError(401, "Incorrect API key. Expected `Authorization: Bearer <key>`.", "invalid_api_key")
 
 
 def _known(model: str) -> None:
@@ -163,6 +184,13 @@ def _text(message: Message) -> str:
     if isinstance(message.content, list):
         return "\n".join(part.text or "" for part in message.content)
     return message.content or ""
+
+
+async def _nothing() -> AsyncGenerator[Event]:
+    """An empty JSON object: the client then takes the title, tags or follow-ups that it has without a model."""
+    turn = uuid.uuid4().hex
+    yield Accepted(seq=1, turn_id=turn, session_id="")
+    yield Committed(seq=2, turn_id=turn, reply="{}", level="none")
 
 
 def _key(request: Request) -> str | None:
