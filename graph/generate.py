@@ -1,5 +1,6 @@
 """How a node asks the model: one section, streamed, sealed from the host's callbacks, timed."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -14,7 +15,7 @@ from empathy_r1.graph import wire
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.models import ContinuesFinalMessage
 from empathy_r1.graph.models.openai_errors import clear_errors
-from empathy_r1.graph.prompts import continue_prompt, instruct_prompt
+from empathy_r1.graph.prompts import bare_prompt, continue_prompt, instruct_prompt
 from empathy_r1.graph.state import Mode, Timing
 from empathy_r1.graph.wire import Section
 
@@ -38,6 +39,10 @@ class Ask:
     mode: Mode = "auto"
     to_end: bool = False
     """Whether the model goes on to the end of the response."""
+    bare: bool = False
+    """Whether the hidden sections are left out: the model opens with the response."""
+    until: float | None = None
+    """When it must have spoken, on the event loop's clock."""
     again: bool = False
     """A second try: sampled with a temperature where the model takes one."""
     timing: Timing = field(default_factory=lambda: Timing(seconds=0.0))
@@ -45,7 +50,7 @@ class Ask:
     @property
     def section(self) -> Section:
         """The first section that is missing."""
-        return next(s for s in wire.SECTIONS if s not in self.chain)
+        return "response" if self.bare else next(s for s in wire.SECTIONS if s not in self.chain)
 
     @property
     def opened(self) -> Section | None:
@@ -61,6 +66,7 @@ class Ask:
 
         Raises:
             ModelError: the model cannot be reached, does not exist, or has no room for the prompt.
+            TimeoutError: it did not speak in time.
         """
         messages, options = self._request()
         started = time.perf_counter()
@@ -74,7 +80,7 @@ class Ask:
                 )
             with clear_errors(type(self.model).__name__):
                 async with aclosing(stream) as chunks:
-                    async for chunk in chunks:
+                    while (chunk := await self._next(chunks)) is not None:
                         if chunk.usage_metadata:
                             usage = dict(chunk.usage_metadata)
                         if chunk.text:
@@ -88,6 +94,12 @@ class Ask:
             self.timing["seconds"] = time.perf_counter() - started
             _count(self.timing, usage)
 
+    async def _next(self, chunks: AsyncGenerator[AIMessageChunk]) -> AIMessageChunk | None:
+        if self.until is None:
+            return await anext(chunks, None)
+        async with asyncio.timeout_at(self.until):
+            return await anext(chunks, None)
+
     async def text(self) -> str:
         """The whole section as the model wrote it: for a chat model that wrote its tags too, without them."""
         async with aclosing(self.stream()) as pieces:
@@ -98,13 +110,15 @@ class Ask:
         if not self._continues:
             step: Section = "response" if self.to_end else self.section
             return instruct_prompt(self.conversation, self.chain, step, self.locale), {}
-        last: Section = "response" if self.to_end else self.section
+        last: Section = "response" if self.to_end or self.bare else self.section
         options: dict[str, Any] = {
             "stop": [wire.close_tag(last)],
             "max_tokens": RESPONSE_TOKENS if last == "response" else INNER_TOKENS,
         }
         if self.again:
             options["temperature"] = RETRY_TEMPERATURE
+        if self.bare:
+            return bare_prompt(self.conversation, self.locale), options
         return continue_prompt(self.conversation, self.chain, self.section, self.locale), options
 
 

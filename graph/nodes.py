@@ -4,6 +4,8 @@ Emotion, cause and intention are the paper's L1 to L3; the response node writes 
 (arXiv 2509.14851). A node whose result already stands in the state does nothing: so a turn resumes.
 """
 
+import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -25,6 +27,8 @@ from empathy_r1.graph.voice import speak
 from empathy_r1.graph.wire import HIDDEN, Section
 
 Update = dict[str, Any]
+_INNER_SHARE = 0.2
+"""Part of the remaining time that one hidden section may take: half is left to the reply after all three."""
 
 
 async def screen(state: State, runtime: Runtime[Context]) -> Update:
@@ -47,7 +51,7 @@ async def screen(state: State, runtime: Runtime[Context]) -> Update:
     return update
 
 
-def route(state: State) -> str:
+async def route(state: State) -> str:
     """A person in crisis never meets the model."""
     return "crisis" if state["in_crisis"] else "emotion"
 
@@ -83,6 +87,8 @@ async def response(state: State, runtime: Runtime[Context]) -> Update:
             locale=state["locale"],
             mode=context.mode,
             to_end=True,
+            bare=not context.infer,
+            until=context.until,
         ),
         post=post.text,
         region=context.region,
@@ -145,21 +151,32 @@ async def crisis(state: State, runtime: Runtime[Context]) -> Update:
 
 
 async def _write(section: Section, state: State, runtime: Runtime[Context]) -> Update:
-    if state.get(section) is not None or state.get("degraded"):
+    context = _context(runtime)
+    if state.get(section) is not None or state.get("degraded") or not context.infer:
         return {}
     ask = Ask(
         model=_model(runtime),
-        conversation=_conversation(state, _context(runtime)),
+        conversation=_conversation(state, context),
         chain=_chain(state),
         locale=state["locale"],
-        mode=_context(runtime).mode,
+        mode=context.mode,
+        until=_share(context.until),
     )
-    for again in (False, True):
-        ask.again = again
-        valid = wire.repair(section, await ask.text(), state["locale"])
-        if valid is not None:
-            return {section: SecretStr(valid), "timings": {section: ask.timing}}
+    with contextlib.suppress(TimeoutError):  # the reply matters more than what leads to it
+        for again in (False, True):
+            ask.again = again
+            valid = wire.repair(section, await ask.text(), state["locale"])
+            if valid is not None:
+                return {section: SecretStr(valid), "timings": {section: ask.timing}}
     return {"degraded": "one_pass", "timings": {section: ask.timing}}
+
+
+def _share(until: float | None) -> float | None:
+    """When a hidden section must stand: it has a fifth of the time that is left."""
+    if until is None:
+        return None
+    now = asyncio.get_running_loop().time()
+    return now + _INNER_SHARE * (until - now)
 
 
 def _context(runtime: Runtime[Context]) -> Context:

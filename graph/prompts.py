@@ -109,6 +109,11 @@ def continue_prompt(
     ]
 
 
+def bare_prompt(conversation: Sequence[BaseMessage], locale: Locale) -> list[BaseMessage]:
+    """Messages that end in an opened response, without the hidden sections before it."""
+    return [SystemMessage(SYSTEM[locale]), *_neutral(conversation), AIMessage(wire.open_tag("response"))]
+
+
 def instruct_prompt(
     conversation: Sequence[BaseMessage], chain: Mapping[Section, str], section: Section, locale: Locale
 ) -> list[BaseMessage]:

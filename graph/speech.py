@@ -52,11 +52,16 @@ class Speech:
                         if spoken:
                             raise ReplyCutError from error
                         raise
+                    except TimeoutError as error:
+                        if answered:
+                            raise ReplyCutError from error
+                        again = True
                 if answered:
                     break
-            else:
-                self.degraded = "fixed"
-                yield FIXED[locale]
+                if again:
+                    self.degraded = "fixed"
+                    yield FIXED[locale]
+                    break
         if self.closing:
             yield f"\n\n{self.closing}"
 

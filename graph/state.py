@@ -104,3 +104,8 @@ class Context:
     """`continue` grows one assistant message, `instruct` prompts each node; `auto` asks the model's class."""
     max_history: int = 20
     """Earlier messages that the model sees."""
+    infer: bool = True
+    """Whether the model reads emotion, cause and intention out of the post; without, it writes the reply alone."""
+    until: float | None = None
+    """When the model must have spoken, on the event loop's clock. The stages share the time that is left; one that
+    takes more than its share is left out."""

@@ -1,74 +1,172 @@
-"""The way in for a post: idempotency, caps, double texting, and the row in the journal that promises an answer."""
+"""The way in for a post: idempotency, caps, double texting, notices, and the row that promises an answer.
+
+A turn is admitted whole or not at all: no cap stands between its stages. A crisis passes every cap.
+"""
 
 import hashlib
 import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from empathy_r1.graph import safety
+from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.text import locale_of
 from empathy_r1.plugin._crisis import answer_crisis
+from empathy_r1.plugin._notices import Person, with_post
 from empathy_r1.plugin._parts import Parts, stored
 from empathy_r1.plugin._worker import Worker
-from empathy_r1.plugin.errors import DrainingError, IdempotencyConflictError, OverloadedError, SessionBusyError
-from empathy_r1.plugin.events import Accepted
-from empathy_r1.storage import SessionRecord, TurnRecord
-from empathy_r1.storage.errors import DuplicateKeyError
+from empathy_r1.plugin.errors import (
+    DrainingError,
+    IdempotencyConflictError,
+    OverloadedError,
+    SessionBusyError,
+    SessionNotFoundError,
+)
+from empathy_r1.plugin.events import Accepted, Event, Safety
+from empathy_r1.storage import SessionRecord
+from empathy_r1.storage.admission import NewTurn, Scene, Waiting
 
 
-async def accept(
-    parts: Parts, worker: Worker, session: SessionRecord, post: str, key: str | None, *, alarm: bool
-) -> str:
-    """Takes the post in and returns its turn's id. A post that raises an `alarm` is answered already.
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A post at the door."""
+
+    post: str
+    screening: safety.Screening
+    key: str | None
+    tenant: str | None
+
+
+async def accept(parts: Parts, worker: Worker, session_id: str, arrival: Arrival) -> str:
+    """Takes the post in and returns its turn's id. A post that raises an alarm is answered already.
 
     Raises:
-        IdempotencyConflictError: `key` stands for another post.
+        SessionNotFoundError: no such session for this caller.
+        IdempotencyConflictError: the key stands for another post.
         DrainingError: this process stops.
         SessionBusyError: the session answers another post, and refuses a second.
-        OverloadedError: too many posts wait in the session.
+        OverloadedError: a cap is reached, or the model is away.
         StorageUnavailableError: the database does not answer.
     """
-    digest = hashlib.sha256(post.encode()).hexdigest()
-    with stored():
-        if key is not None and (known := await parts.journal.by_key(session.id, key)):
-            return _same(known, digest)
-        if worker.draining:
-            raise DrainingError
-        await _make_way(parts, worker, session, alarm=alarm)
-        turn_id = f"t_{uuid.uuid4().hex}"
-        accepted = Accepted(seq=1, turn_id=turn_id, session_id=session.id)
-        try:
-            await parts.journal.accept(
-                turn_id,
-                session.id,
-                post,
-                body_digest=digest,
-                idempotency_key=key,
-                level="none",
-                first=accepted.model_dump(mode="json"),
+    turn_id, alarm = f"t_{uuid.uuid4().hex}", arrival.screening.alarm
+    digest = hashlib.sha256(arrival.post.encode()).hexdigest()
+    place = worker.reserve() if not alarm else None
+    try:
+        with stored():
+            admitted = await parts.journal.admit(
+                session_id,
+                arrival.key,
+                lambda scene: _decide(parts, worker, arrival, scene, turn_id, digest, begin=place is not None),
+                lease=parts.settings.lease_seconds,
+                history=parts.settings.max_history,
             )
-        except DuplicateKeyError:
-            known = await parts.journal.by_key(session.id, key or "")
-            if known is None:
-                raise
-            return _same(known, digest)
+        if admitted is None or not _may(arrival.tenant, admitted.session):
+            raise SessionNotFoundError(session_id)
+        if admitted.known:
+            if admitted.turn.body_digest != digest:
+                raise IdempotencyConflictError
+            return admitted.turn.id
+        parts.news.publish(turn_id, _first(turn_id, session_id, list(admitted.turn.notices)))
+        if admitted.begun and place is not None:
+            place.begin((admitted.turn, admitted.session, list(admitted.past)))
+    finally:
+        if place is not None:
+            place.give_back()
+    with stored():
         if alarm:
-            await answer_crisis(parts, session, turn_id, post)
-        worker.work.set()
-        return turn_id
+            await answer_crisis(parts, admitted.session, admitted.turn)
+        elif not admitted.begun:
+            worker.expect(turn_id, _pause(parts, admitted.session))
+        if admitted.session.double_texting == "interrupt":
+            for other in admitted.waiting:
+                await worker.cancel(other.id)
+    return turn_id
 
 
-async def _make_way(parts: Parts, worker: Worker, session: SessionRecord, *, alarm: bool) -> None:
-    """Refuses the post, or stops the others, as the session wants it while others are open."""
-    waiting = await parts.journal.open_turns(session.id)
-    if waiting and not alarm:
-        if session.double_texting == "reject":
-            raise SessionBusyError
-        if len(waiting) >= parts.settings.session_max_open:
-            raise OverloadedError("This session", 5.0)
-    if session.double_texting == "interrupt":
-        for turn_id in waiting:
-            if turn := await parts.journal.get(session.id, turn_id):
-                await worker.cancel(turn)
+def _decide(
+    parts: Parts, worker: Worker, arrival: Arrival, scene: Scene, turn_id: str, digest: str, *, begin: bool
+) -> NewTurn:
+    """What becomes of the post in this session; runs inside the transaction."""
+    session, settings, alarm = scene.session, parts.settings, arrival.screening.alarm
+    if not _may(arrival.tenant, session):
+        raise SessionNotFoundError(session.id)
+    joins: tuple[Waiting, ...] = ()
+    if not alarm:
+        joins = _joins(scene, arrival.post, settings.max_post_chars)
+        _refuse(worker, scene, len(scene.waiting) - len(joins))
+    locale: Any = session.locale or settings.locale or locale_of(arrival.post)
+    notices, history = _notices(parts, arrival, session, locale)
+    not_before = None
+    if alarm:
+        # It is answered right here; should this process die over it, any worker does.
+        not_before = datetime.now(UTC) + timedelta(seconds=settings.lease_seconds)
+    elif pause := _pause(parts, session):
+        first = min((turn.created for turn in joins), default=datetime.now(UTC))
+        last = first + timedelta(seconds=settings.coalesce_most_seconds)
+        not_before = min(datetime.now(UTC) + timedelta(seconds=pause), last)
+    return NewTurn(
+        id=turn_id,
+        post=arrival.post,
+        body_digest=digest,
+        events=[event.model_dump(mode="json") for event in _first(turn_id, session.id, notices)],
+        notices=notices,
+        disclosures=history,
+        begin=begin and not_before is None,
+        not_before=not_before,
+        joins=tuple(turn.id for turn in joins),
+    )
 
 
-def _same(known: TurnRecord, digest: str) -> str:
-    if known.body_digest != digest:
-        raise IdempotencyConflictError
-    return known.id
+def _refuse(worker: Worker, scene: Scene, waiting: int) -> None:
+    settings = worker.settings
+    if worker.draining:
+        raise DrainingError
+    if waiting and scene.session.double_texting == "reject":
+        raise SessionBusyError
+    if waiting >= settings.session_max_open:
+        raise OverloadedError("This session", worker.wait_seconds(waiting))
+    if scene.tenant_open >= settings.tenant_max_open:
+        raise OverloadedError("This host", worker.wait_seconds(scene.tenant_open))
+    if worker.open_turns >= settings.process_max_open:
+        raise OverloadedError("This process", worker.wait_seconds(worker.open_turns))
+    if seconds := worker.breaker.seconds:
+        raise OverloadedError("The model", seconds)
+
+
+def _joins(scene: Scene, post: str, limit: int) -> tuple[Waiting, ...]:
+    """The posts that wait and are answered together with this one: the newest, as long as all fit in one."""
+    if scene.session.double_texting != "coalesce":
+        return ()
+    room = limit - len(post)
+    joined: list[Waiting] = []
+    for turn in reversed(scene.waiting):
+        room -= turn.bytes
+        if turn.status != "accepted" or room < 0:
+            break
+        joined.append(turn)
+    return tuple(reversed(joined))
+
+
+def _notices(
+    parts: Parts, arrival: Arrival, session: SessionRecord, locale: Locale
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    region = session.region or parts.settings.region
+    in_crisis = safety.holds(arrival.screening, arrival.post, state=session.crisis, locale=locale)
+    person = Person(region, session.minor)
+    return with_post(session.disclosures, person, locale, arrival.post, parts.clock(), in_crisis=in_crisis)
+
+
+def _first(turn_id: str, session_id: str, notices: list[dict[str, Any]]) -> list[Event]:
+    events: list[Event] = [Accepted(seq=1, turn_id=turn_id, session_id=session_id)]
+    if notices:
+        events.append(Safety(seq=2, turn_id=turn_id, level="none", disclosures=notices))
+    return events
+
+
+def _pause(parts: Parts, session: SessionRecord) -> float:
+    return parts.settings.coalesce_seconds if session.double_texting == "coalesce" else 0.0
+
+
+def _may(tenant: str | None, session: SessionRecord) -> bool:
+    return tenant is None or tenant == session.tenant

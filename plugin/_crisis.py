@@ -5,34 +5,38 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from empathy_r1.plugin._history import said_before
+from empathy_r1.plugin._handover import handover_of
 from empathy_r1.plugin._parts import Parts
-from empathy_r1.plugin._turn import context_of
+from empathy_r1.plugin._turn import context_of, messages_of
 from empathy_r1.plugin.events import Accepted, Committed, Event, Safety, Token
-from empathy_r1.storage import SessionRecord
+from empathy_r1.storage import SessionRecord, TurnRecord
 
 UNSTORED = "unstored"
 """Turn id of a crisis answer that was given while the database was down."""
 
 
-async def answer_crisis(parts: Parts, session: SessionRecord, turn_id: str, post: str) -> None:
+async def answer_crisis(parts: Parts, session: SessionRecord, turn: TurnRecord) -> None:
     """Answers at once, beside whatever else the session is doing.
 
     Raises:
         SQLAlchemyError: the database does not answer.
     """
-    past = await said_before(parts, session.id)
-    final = await _reply(parts, session, [*past, HumanMessage(post)])
-    events = _events(turn_id, final, await parts.journal.last_event(turn_id))
-    await parts.journal.finish(
-        turn_id,
+    past = messages_of(await parts.journal.said(session.id, turn.number, parts.settings.max_history))
+    final = await _reply(parts, session, [*past, HumanMessage(turn.post)])
+    events = _events(turn.id, final, turn.last_event)
+    stored = await parts.journal.finish(
+        turn.id,
         "committed",
         [event.model_dump(mode="json") for event in events],
         reply=final["messages"][-1].text,
         level=final["level"],
+        card=final["card"],
         crisis=(final["crisis"],),
+        handover=handover_of(parts, session, turn, final),
         owned=False,
     )
+    parts.news.publish(turn.id, events if stored else [])
+    parts.handovers.set()
 
 
 async def unstored(parts: Parts, session_id: str, post: str) -> AsyncGenerator[Event]:

@@ -5,7 +5,7 @@ from typing import Any
 from empathy_r1.plugin._parts import Parts, session_of, stored
 from empathy_r1.plugin._worker import Worker
 from empathy_r1.plugin.custody import Custody
-from empathy_r1.plugin.views import Receipt, SessionView, TurnView
+from empathy_r1.plugin.views import Contact, Receipt, SessionView, TurnView
 from empathy_r1.storage import TurnRecord, audit, erasure
 
 
@@ -22,6 +22,8 @@ async def view(parts: Parts, session_id: str, tenant: str | None) -> SessionView
         region=record.region,
         metadata=record.metadata,
         double_texting=record.double_texting,
+        minor=record.minor,
+        contact=Contact.model_validate(record.contact) if record.contact else None,
         turns=[_turn(turn) for turn in turns],
     )
 
@@ -51,8 +53,7 @@ async def erase(parts: Parts, worker: Worker, session_ids: list[str], *, tenant:
     with stored():
         for session_id in session_ids:
             for turn_id in await parts.journal.open_turns(session_id):
-                if turn := await parts.journal.get(session_id, turn_id):
-                    await worker.cancel(turn)
+                await worker.cancel(turn_id)
         done = await erasure.erase(parts.database, session_ids, tenant=tenant, actor=actor)
     return Receipt(receipt_id=done.receipt_id, erased_at=done.at, sessions=done.sessions, rows=done.rows)
 
@@ -67,5 +68,8 @@ def _turn(turn: TurnRecord) -> TurnView:
         created=turn.created,
         finished=turn.finished,
         degraded=turn.degraded,
+        card=turn.card,
+        disclosures=list(turn.notices),
+        joined_into=turn.joined_into,
         last_event=turn.last_event,
     )

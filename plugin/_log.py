@@ -1,29 +1,77 @@
-"""A turn's events on both sides of the journal: written behind the graph's back, followed by listeners."""
+"""A turn's events on both sides of the journal: written behind the graph's back, followed by listeners.
+
+An event is sent to listeners once it is written, never before: a listener that comes back after it, on any worker,
+finds it there.
+"""
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from empathy_r1.plugin.events import EVENT, Cancelled, Committed, Event, Failed
 from empathy_r1.storage import Journal
 
 _POLL_SECONDS = 0.5
 """How often a listener asks the database for events of a turn that another process answers."""
+_HERE_SECONDS = 5.0
+"""The same for a turn that this process answers, of which it hears by itself."""
 _ENDS = (Committed, Failed, Cancelled)
 
 
+@dataclass(slots=True)
+class _Feed:
+    """What this process knows of one turn's stream."""
+
+    events: list[Event] = field(default_factory=list)
+    """Written events without a gap, not always from the first."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    listeners: int = 0
+    here: bool = False
+    """Whether this process answers the turn."""
+
+    def after(self, seq: int) -> list[Event]:
+        """The known events after `seq`; empty where there is none or a gap before it."""
+        if not self.events or self.events[0].seq > seq + 1:
+            return []
+        return self.events[seq + 1 - self.events[0].seq :]
+
+
 class News:
-    """Wakes the listeners of this process when a turn has new events."""
+    """Tells the listeners of this process what is new in the streams of turns."""
 
     def __init__(self) -> None:
-        self._of: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._feeds: dict[str, _Feed] = {}
+        self._closed = False
 
-    def publish(self, turn_id: str) -> None:
-        """The turn has new events in the journal."""
-        if turn_id in self._of:
-            self._of[turn_id].set()
+    def begins(self, turn_id: str) -> None:
+        """This process answers the turn from now on."""
+        self._feeds.setdefault(turn_id, _Feed()).here = True
+
+    def ends(self, turn_id: str) -> None:
+        """This process answers the turn no more."""
+        if feed := self._feeds.get(turn_id):
+            feed.here = False
+            self._wake(feed)
+            self._forget(turn_id, feed)
+
+    def publish(self, turn_id: str, events: list[Event]) -> None:
+        """These events are written; none: some are, by somebody else."""
+        feed = self._feeds.setdefault(turn_id, _Feed())
+        if events and feed.events and events[0].seq != feed.events[-1].seq + 1:
+            feed.events = []
+        feed.events += events
+        self._wake(feed)
+        self._forget(turn_id, feed)
+
+    def close(self) -> None:
+        """Ends the streams of turns that this process does not answer any more: their listeners go elsewhere."""
+        self._closed = True
+        for feed in self._feeds.values():
+            self._wake(feed)
 
     async def follow(self, journal: Journal, turn_id: str, after: int) -> AsyncGenerator[Event]:
         """The turn's events with `seq > after`, as they come, to its end.
@@ -31,27 +79,60 @@ class News:
         Raises:
             SQLAlchemyError: the database does not answer.
         """
-        while True:
-            news = self._of[turn_id]
-            news.clear()
-            for data in await journal.events(turn_id, after):
-                event = EVENT.validate_python(data)
-                after = event.seq
-                yield event
-                if isinstance(event, _ENDS):
-                    self._of.pop(turn_id, None)
+        feed = self._feeds.setdefault(turn_id, _Feed())
+        feed.listeners += 1
+        try:
+            while True:
+                changed = feed.changed
+                found = feed.after(after)
+                if not found and not (feed.here and feed.events and feed.events[-1].seq == after):
+                    found = [EVENT.validate_python(data) for data in await journal.events(turn_id, after)]
+                for event in found:
+                    after = event.seq
+                    yield event
+                    if isinstance(event, _ENDS):
+                        return
+                if self._closed and not feed.here and not found:
                     return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _POLL_SECONDS)
+                if not found:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), _HERE_SECONDS if feed.here else _POLL_SECONDS)
+        finally:
+            feed.listeners -= 1
+            self._forget(turn_id, feed)
+
+    def _wake(self, feed: _Feed) -> None:
+        feed.changed.set()
+        feed.changed = asyncio.Event()
+
+    def _forget(self, turn_id: str, feed: _Feed) -> None:
+        if not feed.listeners and not feed.here:
+            self._feeds.pop(turn_id, None)
+
+
+class TurnLostError(Exception):
+    """The turn is another worker's by now, or has ended."""
 
 
 class TurnLog:
     """The events of one turn on their way into the journal, in order."""
 
-    def __init__(self, journal: Journal, turn_id: str, last_seq: int, published: Callable[[str], None]) -> None:
+    def __init__(self, journal: Journal, news: News, turn_id: str, last_seq: int, patience: float) -> None:
+        """Begins to write.
+
+        Args:
+            journal: where to.
+            news: whom to tell.
+            turn_id: the turn.
+            last_seq: its last event so far.
+            patience: for how many seconds a database that does not answer is tried again.
+        """
         self.turn_id, self.seq = turn_id, last_seq
-        self._journal, self._published = journal, published
-        self._queue: asyncio.Queue[tuple[Event, dict[str, str]] | None] = asyncio.Queue()
+        self._journal, self._news, self._patience = journal, news, patience
+        self._events: list[Event] = []
+        self._stages: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
         self._writer = asyncio.create_task(self._write())
         self.timings: dict[str, Any] = {}
 
@@ -62,34 +143,61 @@ class TurnLog:
 
     def add(self, event: Event, stages: dict[str, str] | None = None) -> None:
         """Sends an event, and sections that are finished with it, on their way."""
-        self._queue.put_nowait((event, stages or {}))
+        self._events.append(event)
+        self._stages |= stages or {}
+        self._wake.set()
 
-    async def flush(self) -> None:
-        """Waits until all is written; the log takes nothing more.
+    async def stop(self) -> tuple[list[Event], dict[str, str]]:
+        """Ends the writing and returns what is not written yet: events and sections.
 
         Raises:
+            TurnLostError: the turn is another worker's.
             SQLAlchemyError: the journal could not be written.
         """
-        self._queue.put_nowait(None)
+        self._stopping = True
+        self._wake.set()
         await self._writer
+        return self._events, self._stages
 
     async def close(self) -> None:
-        """Like `flush`, for a turn that ends without its reply: what cannot be written is let go."""
+        """Writes what is left, for a turn that ends without its reply: what cannot be written is let go."""
         with contextlib.suppress(Exception):
-            await self.flush()
+            events, stages = await self.stop()
+            if events or stages:
+                await self._journal.write(self.turn_id, [event.model_dump(mode="json") for event in events], stages)
+                self._news.publish(self.turn_id, events)
 
     async def _write(self) -> None:
-        while (item := await self._queue.get()) is not None:
-            events, stages = [item[0]], dict(item[1])
-            ended = False
-            while not self._queue.empty():  # what came meanwhile goes in the same transaction
-                more = self._queue.get_nowait()
-                if more is None:
-                    ended = True
-                    break
-                events.append(more[0])
-                stages |= more[1]
-            await self._journal.write(self.turn_id, [event.model_dump(mode="json") for event in events], stages)
-            self._published(self.turn_id)
-            if ended:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._stopping:
                 return
+            # What came meanwhile goes in the same transaction.
+            events, stages = self._events, self._stages
+            self._events, self._stages = [], {}
+            data = [event.model_dump(mode="json") for event in events]
+            if not await patient(lambda again, d=data, s=stages: self._put(d, s, again), self._patience):
+                raise TurnLostError
+            self._news.publish(self.turn_id, events)
+
+    async def _put(self, events: list[dict[str, Any]], stages: dict[str, str], again: bool) -> bool:
+        return await self._journal.write(self.turn_id, events, stages, again=again)
+
+
+async def patient(work: Any, seconds: float) -> Any:
+    """Awaits `work(again)`, tried again for so many seconds while the database does not answer."""
+    loop = asyncio.get_running_loop()
+    end, pause, again = loop.time() + seconds, 0.1, False
+    while True:
+        try:
+            return await work(again)
+        except DBAPIError as error:
+            if loop.time() + pause > end or not (error.connection_invalidated or _away(error)):
+                raise
+        await asyncio.sleep(pause)
+        pause, again = min(2 * pause, 2.0), True
+
+
+def _away(error: DBAPIError) -> bool:
+    return type(error).__name__ in ("OperationalError", "InterfaceError")

@@ -1,9 +1,11 @@
 """What the engine's modules share: settings, model, graph, store, and the way in to a session."""
 
+import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph.state import CompiledStateGraph
@@ -14,8 +16,15 @@ from empathy_r1.plugin._log import News
 from empathy_r1.plugin.errors import SessionNotFoundError, StorageUnavailableError
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage import Database, Journal, KeyRing, SessionRecord, Sessions
+from empathy_r1.storage.outbox import Outbox
 
 Graph = CompiledStateGraph[State, Context, Input, Output]
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +36,19 @@ class Parts:
     database: Database
     sessions: Sessions
     journal: Journal
+    outbox: Outbox
+    clock: Clock = utc_now
+    """What time it is for notices and breaks."""
     graph: Graph = field(default_factory=lambda: build_graph().compile())
     news: News = field(default_factory=News)
+    handovers: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where there may be a handover to send."""
 
 
-def parts(settings: Settings, model: BaseChatModel, database: Database, ring: KeyRing) -> Parts:
+def parts(settings: Settings, model: BaseChatModel, database: Database, ring: KeyRing, clock: Clock) -> Parts:
     """The parts over an open database."""
     journal = Journal(database, ring, owner=uuid.uuid4().hex)
-    return Parts(settings, model, database, Sessions(database, ring), journal)
+    return Parts(settings, model, database, Sessions(database, ring), journal, Outbox(database, ring), clock)
 
 
 @contextlib.contextmanager

@@ -4,116 +4,126 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from pydantic import SecretStr
 
 from empathy_r1.graph import Context, Input
-from empathy_r1.graph.errors import ModelError
+from empathy_r1.graph.errors import ModelError, ModelUnavailableError, ReplyCutError
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.text import locale_of
 from empathy_r1.graph.wire import HIDDEN
 from empathy_r1.plugin._failures import failure
-from empathy_r1.plugin._history import said_before
-from empathy_r1.plugin._log import TurnLog
+from empathy_r1.plugin._handover import handover_of
+from empathy_r1.plugin._log import TurnLog, TurnLostError, patient
 from empathy_r1.plugin._parts import Graph, Parts
-from empathy_r1.plugin.events import Cancelled, Committed, Event, Safety, StageDone, Token
-from empathy_r1.plugin.settings import Settings
-from empathy_r1.storage import Journal, SessionRecord, TurnRecord
+from empathy_r1.plugin.events import Committed, Event, Safety, StageDone, Token
+from empathy_r1.storage import SessionRecord, TurnRecord
+from empathy_r1.storage.journal import Work
+from empathy_r1.storage.turns import Said
+
+_LAST_WORDS = 0.95
+"""Share of the deadline in which the model speaks; the rest is for what must be said without it."""
+_INNER = ("emotion", "cause", "intention")
 
 
-async def run_turn(parts: Parts, turn: TurnRecord, session: SessionRecord) -> None:
+async def run_turn(parts: Parts, work: Work) -> bool | None:
     """Answers one turn that this worker holds, from its last finished section on, and ends it in the journal.
 
     Cancelling the task stops the model; the caller then says what becomes of the turn.
+
+    Returns:
+        Whether the model answered; None where that was not found out.
     """
+    turn, session, past = work
     journal, settings = parts.journal, parts.settings
-    past = await said_before(parts, session.id, turn.number)
-    done = await journal.stages(turn.id)
-    log = TurnLog(journal, turn.id, turn.last_event, parts.news.publish)
+    again = turn.attempts > 1
+    done = await journal.stages(turn.id) if again else {}
+    post = await journal.whole_post(turn) if session.double_texting == "coalesce" else turn.post
+    log = TurnLog(journal, parts.news, turn.id, turn.last_event, settings.lease_seconds)
+    heard: bool | None = None
     try:
+        loop = asyncio.get_running_loop()
+        context = context_of(parts, session, until=loop.time() + _LAST_WORDS * settings.turn_deadline)
         async with asyncio.timeout(settings.turn_deadline):
-            final = await _walk(parts.graph, _input(turn, session, past, done), context_of(parts, session), log)
-        await log.flush()
-        events, crisis = _ending(final, log, settings)
-        await journal.finish(
-            turn.id,
-            "committed",
-            events,
-            reply=final["messages"][-1].text,
-            level=final["level"],
-            degraded=final.get("degraded"),
-            crisis=crisis,
-        )
+            final = await _walk(parts.graph, _input(turn, post, session, past, done), context, log, again=again)
+        heard = bool(log.timings)
+        await _commit(parts, session, turn, final, log)
     except asyncio.CancelledError:
         await asyncio.shield(log.close())
         raise
+    except TurnLostError:
+        return None
     except Exception as error:
         await log.close()
-        place = {"seq": await journal.last_event(turn.id) + 1, "turn_id": turn.id}
-        failed = failure(error, place, _locale(turn, session, settings))
-        await journal.finish(turn.id, "failed", [failed.model_dump(mode="json")])
+        seq = await patient(lambda _: journal.last_event(turn.id), settings.lease_seconds) + 1
+        failed = failure(error, {"seq": seq, "turn_id": turn.id}, _locale(turn, session, parts))
+        data = [failed.model_dump(mode="json")]
+        if await patient(lambda _: journal.finish(turn.id, "failed", data), settings.lease_seconds):
+            parts.news.publish(turn.id, [failed])
         if not isinstance(error, ModelError | TimeoutError):
             raise
+        heard = False if isinstance(error, ModelUnavailableError | ReplyCutError) else None
     finally:
-        parts.news.publish(turn.id)
+        parts.news.publish(turn.id, [])
+    return heard
 
 
-async def cancel_turn(turn_id: str, journal: Journal) -> bool:
-    """Ends a turn whose task was stopped as cancelled."""
-    seq = await journal.last_event(turn_id) + 1
-    return await journal.finish(
-        turn_id, "cancelled", [Cancelled(seq=seq, turn_id=turn_id).model_dump(mode="json")], owned=False
-    )
-
-
-async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog) -> dict[str, Any]:
+async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog, *, again: bool) -> dict[str, Any]:
     final: dict[str, Any] = {}
-    reveal = context.reveal_chain
+    spoken: list[str] = []
     stream: AsyncIterator[Any] = graph.astream(given, context=context, stream_mode=["updates", "messages"])
     async for mode, data in stream:
         if mode == "messages":
             chunk = data[0]
             if isinstance(chunk, AIMessageChunk) and chunk.text:
-                log.add(Token(**log.next(), text=chunk.text))
+                # Whoever had the turn before may have spoken already.
+                log.add(Token(**log.next(), text=chunk.text, reset=again and not spoken))
+                spoken.append(chunk.text)
             continue
         for node, update in data.items():
-            update = update or {}
-            final |= update
-            if node == "screen":
-                continue
-            texts: dict[str, str] = {
-                s: update[s].get_secret_value() for s in HIDDEN if isinstance(update.get(s), SecretStr)
-            }
-            shown = "\n".join(texts.values()) if reveal and texts else None
-            seconds = float((update.get("timings") or {}).get(node, {}).get("seconds", 0.0))
-            log.timings |= update.get("timings") or {}
-            log.add(StageDone(**log.next(), name=node, seconds=round(seconds, 4), text=shown), texts)
+            final |= update or {}
+            if node != "screen" and (update or node not in _INNER):
+                _note(node, update or {}, log, reveal=context.reveal_chain)
+    reply = final["messages"][-1].text
+    if "".join(spoken) != reply:
+        log.add(Token(**log.next(), text=reply, reset=bool(spoken) or again))
     return final
 
 
-def _input(turn: TurnRecord, session: SessionRecord, past: list[Any], done: dict[str, str]) -> Input:
-    given: dict[str, Any] = {"messages": [*past, HumanMessage(turn.post, id=turn.id)], "crisis": session.crisis}
-    if done:
-        given |= {"turn": turn.id, **{name: SecretStr(text) for name, text in done.items() if name != "strategy"}}
-    return given  # type: ignore[return-value]
+def _note(node: Any, update: dict[str, Any], log: TurnLog, *, reveal: bool) -> None:
+    texts: dict[str, str] = {s: update[s].get_secret_value() for s in HIDDEN if isinstance(update.get(s), SecretStr)}
+    shown = "\n".join(texts.values()) if reveal and texts else None
+    seconds = float((update.get("timings") or {}).get(node, {}).get("seconds", 0.0))
+    log.timings |= update.get("timings") or {}
+    log.add(StageDone(**log.next(), name=node, seconds=round(seconds, 4), text=shown), texts)
 
 
-def context_of(parts: Parts, session: SessionRecord | None) -> Context:
-    """What the graph is to know of the session; None where the database is down."""
-    settings = parts.settings
-    locale: Any = (session and session.locale) or settings.locale
-    return Context(
-        model=parts.model,
-        locale=locale,
-        region=(session and session.region) or settings.region,
-        reveal_chain=settings.reveal_chain,
-        max_history=settings.max_history,
+async def _commit(parts: Parts, session: SessionRecord, turn: TurnRecord, final: dict[str, Any], log: TurnLog) -> None:
+    """Writes the end of the turn, and what is not written yet, in one transaction."""
+    left, stages = await log.stop()
+    ending = _ending(final, log, reveal=parts.settings.reveal_chain)
+    data = [event.model_dump(mode="json") for event in (*left, *ending)]
+    committed = await patient(
+        lambda _: parts.journal.finish(
+            turn.id,
+            "committed",
+            data,
+            stages=stages,
+            reply=final["messages"][-1].text,
+            level=final["level"],
+            degraded=final.get("degraded"),
+            card=final.get("card"),
+            crisis=(final["crisis"],) if "crisis" in final else None,
+            handover=handover_of(parts, session, turn, final),
+        ),
+        parts.settings.lease_seconds,
     )
+    if committed:
+        parts.news.publish(turn.id, [*left, *ending])
+        parts.handovers.set()
 
 
-def _ending(
-    final: dict[str, Any], log: TurnLog, settings: Settings
-) -> tuple[list[dict[str, Any]], tuple[dict[str, Any] | None] | None]:
+def _ending(final: dict[str, Any], log: TurnLog, *, reveal: bool) -> list[Event]:
     events: list[Event] = []
     if final["level"] != "none" or final.get("card"):
         events.append(Safety(**log.next(), level=final["level"], kinds=final["kinds"], card=final.get("card")))
@@ -123,14 +133,45 @@ def _ending(
             reply=final["messages"][-1].text,
             level=final["level"],
             degraded=final.get("degraded"),
-            chain=final.get("chain") if settings.reveal_chain else None,
+            chain=final.get("chain") if reveal else None,
             timings=log.timings,
         )
     )
-    crisis = (final["crisis"],) if "crisis" in final else None
-    return [event.model_dump(mode="json") for event in events], crisis
+    return events
 
 
-def _locale(turn: TurnRecord, session: SessionRecord, settings: Settings) -> Locale:
-    chosen = session.locale or settings.locale
+def messages_of(past: list[Said]) -> list[BaseMessage]:
+    """What was said before, as messages: posts and replies, never their reasoning."""
+    messages: list[BaseMessage] = []
+    for turn_id, post, reply in past:
+        messages += [HumanMessage(post, id=turn_id), AIMessage(reply, id=f"{turn_id}-reply")]
+    return messages
+
+
+def _input(turn: TurnRecord, post: str, session: SessionRecord, past: list[Said], done: dict[str, str]) -> Input:
+    messages = [*messages_of(past), HumanMessage(post, id=turn.id)]
+    given: dict[str, Any] = {"messages": messages, "crisis": session.crisis}
+    if done:
+        given |= {"turn": turn.id, **{name: SecretStr(text) for name, text in done.items() if name != "strategy"}}
+    return given  # type: ignore[return-value]
+
+
+def context_of(parts: Parts, session: SessionRecord | None, *, until: float | None = None) -> Context:
+    """What the graph is to know of the session; None where the database is down."""
+    settings = parts.settings
+    locale: Any = (session and session.locale) or settings.locale
+    region = (session and session.region) or settings.region
+    return Context(
+        model=parts.model,
+        locale=locale,
+        region=region,
+        reveal_chain=settings.reveal_chain,
+        max_history=settings.max_history,
+        infer=settings.switches(region).emotion_inference,
+        until=until,
+    )
+
+
+def _locale(turn: TurnRecord, session: SessionRecord, parts: Parts) -> Locale:
+    chosen = session.locale or parts.settings.locale
     return cast("Locale", chosen) if chosen else locale_of(turn.post)

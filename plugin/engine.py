@@ -12,6 +12,7 @@ IdempotencyConflictError 422, SessionBusyError 409, OverloadedError 429 with Ret
 StorageUnavailableError 503.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,11 +25,12 @@ from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.models.vllm import VLLMChat
 from empathy_r1.graph.text import admit
 from empathy_r1.plugin import _held, _opening
-from empathy_r1.plugin._admission import accept
+from empathy_r1.plugin._admission import Arrival, accept
 from empathy_r1.plugin._backends import model_of, ring_of
 from empathy_r1.plugin._crisis import UNSTORED, unstored
+from empathy_r1.plugin._handover import deliver
 from empathy_r1.plugin._health import health
-from empathy_r1.plugin._parts import Parts, parts, session_of, stored
+from empathy_r1.plugin._parts import Clock, Parts, parts, session_of, stored, utc_now
 from empathy_r1.plugin._sweeper import Sweeper
 from empathy_r1.plugin._worker import Worker
 from empathy_r1.plugin.custody import Custody
@@ -36,13 +38,15 @@ from empathy_r1.plugin.errors import StorageUnavailableError, TurnFailedError, T
 from empathy_r1.plugin.events import Committed, Event, Failed
 from empathy_r1.plugin.settings import DoubleTexting, Settings
 from empathy_r1.plugin.tenants import Tenants
-from empathy_r1.plugin.views import Health, Receipt, SessionCreated, SessionSummary, SessionView
+from empathy_r1.plugin.views import Contact, Health, Receipt, SessionCreated, SessionSummary, SessionView
 from empathy_r1.storage import Database, TurnRecord, migrate
 from empathy_r1.storage.errors import StorageError
 
 DEFAULT_TENANT = "default"
+EMERGENCY_CONTACT = "emergency_contact"
+"""The purpose under which the consent ledger keeps that a person left a contact."""
 
-__all__ = ["DEFAULT_TENANT", "UNSTORED", "EmpathyEngine"]
+__all__ = ["DEFAULT_TENANT", "EMERGENCY_CONTACT", "UNSTORED", "EmpathyEngine"]
 
 
 class EmpathyEngine:
@@ -60,12 +64,15 @@ class EmpathyEngine:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, *, model: BaseChatModel | None = None) -> AsyncIterator["EmpathyEngine"]:
+    async def open(
+        cls, settings: Settings, *, model: BaseChatModel | None = None, clock: Clock = utc_now
+    ) -> AsyncIterator["EmpathyEngine"]:
         """An engine that works until the block ends; then it drains.
 
         Args:
             settings: see `Settings`.
             model: the policy. None: the one that the settings name.
+            clock: what time it is for notices and breaks, with a zone.
 
         Raises:
             ModelError: no model where the settings name one.
@@ -78,14 +85,19 @@ class EmpathyEngine:
             await migrate.upgrade(settings.database_url)
         except StorageError as error:
             raise StorageUnavailableError(str(error)) from error
-        engine = cls(parts(settings, chosen, database, ring))
+        engine = cls(parts(settings, chosen, database, ring, clock))
         engine._worker.start()
         engine._sweeper.start()
+        stopped = asyncio.Event()
+        delivery = asyncio.create_task(deliver(engine._parts, stopped))
         try:
             yield engine
         finally:
             await engine._sweeper.stop()
             await engine._worker.stop()
+            stopped.set()
+            engine._parts.handovers.set()
+            await asyncio.gather(delivery, return_exceptions=True)
             await database.close()
             if model is None and isinstance(chosen, VLLMChat):
                 await chosen.aclose()
@@ -99,6 +111,7 @@ class EmpathyEngine:
         tenant: str = DEFAULT_TENANT,
         external_user: str | None = None,
         double_texting: DoubleTexting | None = None,
+        minor: bool = False,
     ) -> SessionCreated:
         """A new session with its token and the disclosures to show before the first post.
 
@@ -109,6 +122,7 @@ class EmpathyEngine:
             tenant: owner of the session.
             external_user: the host's own id of the person, for export and erase of all of their sessions.
             double_texting: what happens to a post while another is answered; None takes the setting.
+            minor: whether the host knows that the person is under age.
         """
         return await _opening.open_session(
             self._parts,
@@ -118,6 +132,7 @@ class EmpathyEngine:
             metadata=metadata or {},
             external_user=external_user,
             double_texting=double_texting,
+            minor=minor,
         )
 
     async def session_for(
@@ -127,6 +142,7 @@ class EmpathyEngine:
         tenant: str = DEFAULT_TENANT,
         locale: Locale | None = None,
         region: str | None = None,
+        minor: bool = False,
     ) -> str:
         """Id of the one session in which a host's own user talks, made at the first call, by whichever process.
 
@@ -138,8 +154,11 @@ class EmpathyEngine:
             tenant: owner of the session.
             locale: as in `create_session`; of effect at the first call.
             region: as in `create_session`; of effect at the first call.
+            minor: as in `create_session`; of effect at the first call.
         """
-        return await _opening.session_of_user(self._parts, external_user, tenant=tenant, locale=locale, region=region)
+        return await _opening.session_of_user(
+            self._parts, external_user, tenant=tenant, locale=locale, region=region, minor=minor
+        )
 
     async def session(self, session_id: str, *, tenant: str | None = None) -> SessionView:
         """The session with its turns. With `tenant`, a session of another tenant is not found."""
@@ -162,12 +181,13 @@ class EmpathyEngine:
         (then its events carry the turn id `unstored`).
         """
         post = admit(text, self.settings.max_post_chars)
-        alarm = safety.screen(post).alarm
+        screening = safety.screen(post)
+        alarm = screening.alarm
         try:
-            session = await session_of(self._parts, session_id, tenant)
-            if not alarm:
-                await self.tenants.pace(session.tenant)
-            turn_id = await accept(self._parts, self._worker, session, post, idempotency_key, alarm=alarm)
+            if not alarm and (self.settings.posts_per_minute or self.settings.tenant_rates):
+                await self.tenants.pace((await session_of(self._parts, session_id, tenant)).tenant)
+            arrival = Arrival(post, screening, idempotency_key, tenant)
+            turn_id = await accept(self._parts, self._worker, session_id, arrival)
         except StorageUnavailableError:
             if not alarm:
                 raise
@@ -211,7 +231,25 @@ class EmpathyEngine:
         """Stops the turn for good and frees the model. False: it had ended before."""
         turn = await self._turn(session_id, turn_id, tenant)
         with stored():
-            return await self._worker.cancel(turn)
+            return await self._worker.cancel(turn.id)
+
+    async def set_contact(
+        self, session_id: str, contact: Contact | None, *, tenant: str | None = None, actor: str = "host"
+    ) -> None:
+        """Keeps whom the person wants to be told in a crisis, encrypted; None forgets them.
+
+        The contact goes out with handovers (`Settings.handover_url`) and nowhere else. Consent, and its end, are
+        written in the ledger under the purpose `emergency_contact`.
+        """
+        record = await session_of(self._parts, session_id, tenant)
+        if contact is None and record.contact is None:
+            return
+        with stored():
+            await self._parts.sessions.set_contact(session_id, contact.model_dump(mode="json") if contact else None)
+        version = contact.consent_version if contact else str((record.contact or {}).get("consent_version"))
+        await self.custody.consent(
+            session_id, EMERGENCY_CONTACT, version, given=contact is not None, tenant=tenant, actor=actor
+        )
 
     async def export(self, session_id: str, *, tenant: str | None = None, actor: str = "host") -> dict[str, Any]:
         """Everything held about the session, as JSON data with the label that AI wrote the replies."""

@@ -65,6 +65,8 @@ class Committed(_Event):
     degraded: str | None = None
     chain: Chain | None = None
     timings: dict[str, Timing] = {}
+    joined_into: str | None = None
+    """The later turn of the session that answers this post together with its own; `reply` is empty then."""
 
 
 class Failed(_Event):

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,9 +25,24 @@ from empathy_r1.plugin.errors import SettingsError
 PREFIX = "EMPATHY_R1_"
 CONFIG = f"{PREFIX}CONFIG"
 
-DoubleTexting = Literal["enqueue", "reject", "interrupt"]
-"""What happens to a post that comes while another is being answered: it waits its turn; it is refused; or it stops
-the other."""
+DoubleTexting = Literal["enqueue", "reject", "interrupt", "coalesce"]
+"""What happens to a post that comes while another is being answered: it waits its turn; it is refused; it stops
+the other; or it waits a moment for more words, and those that wait together get one reply."""
+CrisisLevel = Literal["concern", "high", "imminent"]
+
+
+class Switches(BaseModel):
+    """What the operator turns off in a region, for its law or for want of people there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emotion_inference: bool = True
+    """Whether the model reads emotion, cause and intention out of a post. Without, it writes the reply alone."""
+    handover: bool = True
+    """Whether a crisis is handed over to people."""
+
+
+_ALL_ON = Switches()
 
 
 def _data_dir() -> Path:
@@ -69,8 +84,13 @@ class Settings(BaseSettings):
     """Earlier messages that the model sees."""
     double_texting: DoubleTexting = "enqueue"
 
+    coalesce_seconds: float = Field(2.5, gt=0)
+    """How long a post of a session that coalesces waits for more words."""
+    coalesce_most_seconds: float = Field(15.0, gt=0)
+    """How long such a post waits at most, however many follow."""
+
     turn_deadline: float = Field(300.0, gt=0)
-    """Seconds for one turn, from its start to its reply."""
+    """Seconds for one turn, from its start to its reply; the stages share them."""
     lease_seconds: float = Field(12.0, gt=0)
     """A running turn whose process is silent for so long is taken over by another."""
     drain_seconds: float = Field(30.0, ge=0)
@@ -79,6 +99,23 @@ class Settings(BaseSettings):
     """Turns that one process answers at once."""
     session_max_open: int = Field(5, ge=1)
     """Turns of one session that may run or wait."""
+    tenant_max_open: int = Field(200, ge=1)
+    """Turns of all sessions of a tenant that may run or wait."""
+    process_max_open: int = Field(500, ge=1)
+    """Turns that run in one process, or came in there and wait."""
+
+    handover_url: str | None = None
+    """Where a crisis is told to people: a webhook (docs/operations.md). None: nowhere."""
+    handover_secret: SecretStr | None = None
+    """Key of the webhook's signatures, as it is or as `whsec_` and base64."""
+    handover_levels: list[CrisisLevel] = ["high", "imminent"]
+    """What the screen must see for that."""
+    handover_quiet_seconds: float = Field(900.0, ge=0)
+    """For how long the same session is not told again, unless it becomes graver."""
+    handover_words: bool = False
+    """Whether the person's post goes with it."""
+    regions: dict[str, Switches] = {}
+    """Region (ISO 3166, such as `US` or `US-IL`) -> what is turned off there."""
     require_keys: bool = False
     """Whether callers without an API key are refused. A browser that holds a session's token needs no key."""
     posts_per_minute: int | None = Field(None, ge=1)
@@ -108,6 +145,17 @@ class Settings(BaseSettings):
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{self.data_dir / 'empathy-r1.db'}")
         return self
+
+    @model_validator(mode="after")
+    def _handover(self) -> "Settings":
+        if self.handover_url and not self.handover_secret:
+            raise ValueError("handover_url needs a handover_secret: whoever is called must be able to tell who calls")
+        return self
+
+    def switches(self, region: str | None) -> Switches:
+        """What is on in a region; where `US-IL` is not named, `US` holds."""
+        name = (region or "").upper()
+        return self.regions.get(name) or self.regions.get(name.partition("-")[0]) or _ALL_ON
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,9 @@
 """What the engine hands out about sessions: plain data, ready for JSON."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety.levels import Level
@@ -39,8 +39,26 @@ class TurnView(_View):
     chain: Chain | None = None
     """Only where the operator reveals the chain."""
     card: dict[str, Any] | None = None
+    """Help lines that were shown."""
+    disclosures: list[dict[str, Any]] = []
+    """Notices that were shown with the post."""
+    joined_into: str | None = None
+    """The later turn whose reply answers this post too."""
     last_event: int = 0
     """Sequence number of the turn's last event so far."""
+
+
+class Contact(_View):
+    """Somebody whom the person wants to be told in a crisis."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    reach: Annotated[str, Field(min_length=3, max_length=200)]
+    """How to reach them: a number, an address."""
+    relation: Annotated[str | None, Field(max_length=80)] = None
+    consent_version: Annotated[str, Field(min_length=1, max_length=40)]
+    """Which text the person agreed to."""
+    consented: datetime
+    """When."""
 
 
 class SessionSummary(_View):
@@ -61,6 +79,8 @@ class SessionView(_View):
     region: str | None = None
     metadata: dict[str, Any] = {}
     double_texting: DoubleTexting = "enqueue"
+    minor: bool = False
+    contact: Contact | None = None
     turns: list[TurnView] = []
 
 

@@ -1,21 +1,30 @@
 """The connection to SQLite or PostgreSQL, with the settings that make each durable and forgetful."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from empathy_r1.storage.errors import StorageError
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+_THREADS = 8
+"""Transactions of `run` at once on PostgreSQL, and reads at once on SQLite, which has one writer."""
+T = TypeVar("T")
 
 
 class Database:
-    """An engine over one database address."""
+    """The connections to one database address.
+
+    `read` and `write` hand out connections statement by statement; `run` does a whole transaction in a thread, which
+    costs one change of thread instead of one for each statement (benchmarks/turn_overhead.py).
+    """
 
     def __init__(self, address: str) -> None:
         """Opens no connection yet.
@@ -24,6 +33,19 @@ class Database:
             StorageError: an address of another kind of database, or its driver is not installed.
         """
         self.engine = _engine(address)
+        self._threaded = _threaded(self.engine)
+        sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = ThreadPoolExecutor(_THREADS, "empathy-r1-database")
+        self._writers = ThreadPoolExecutor(1, "empathy-r1-writer") if sqlite else self._readers
+
+    async def run(self, work: Callable[[Connection], T], *, reading: bool = False) -> T:
+        """Does `work` in one transaction, in a thread. It goes on to its end when the caller is cancelled."""
+        pool = self._readers if reading else self._writers
+        return await asyncio.get_running_loop().run_in_executor(pool, self._transaction, work, reading)
+
+    def _transaction(self, work: Callable[[Connection], T], reading: bool) -> T:
+        with self._threaded.connect().execution_options(reading=reading) as connection, connection.begin():
+            return work(connection)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -38,8 +60,11 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, once what runs has ended."""
         await self.engine.dispose()
+        for pool in {self._readers, self._writers}:
+            await asyncio.to_thread(pool.shutdown)
+        self._threaded.dispose()
 
 
 def _engine(address: str) -> AsyncEngine:
@@ -62,6 +87,17 @@ def _engine(address: str) -> AsyncEngine:
         raise StorageError(
             "PostgreSQL requires the 'postgres' extra. Install it with: pip install 'empathy-r1[postgres]'"
         ) from None
+
+
+def _threaded(engine: AsyncEngine) -> Engine:
+    """An engine of plain connections to the same database."""
+    if engine.dialect.name != "sqlite":
+        return create_engine(engine.url, pool_size=_THREADS, max_overflow=0, pool_pre_ping=True)
+    url = engine.url.set(drivername="sqlite+pysqlite")
+    plain = create_engine(url, connect_args={"timeout": 30, "isolation_level": None}, pool_size=_THREADS + 1)
+    event.listen(plain, "connect", _sqlite_connect)
+    event.listen(plain, "begin", _sqlite_begin)
+    return plain
 
 
 def _sqlite_connect(connection: Any, record: object) -> None:

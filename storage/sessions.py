@@ -1,4 +1,4 @@
-"""Sessions: created, read, kept alive, erased."""
+"""Sessions: created, read, kept alive, with what the person left for an emergency."""
 
 import contextlib
 import hashlib
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.database import Database
-from empathy_r1.storage.tables import EventRow, SessionRow, StageRow, TurnRow
+from empathy_r1.storage.tables import SessionRow, TurnRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class SessionRecord:
     metadata: dict[str, Any] = field(default_factory=dict)
     crisis: dict[str, Any] | None = None
     minor: bool = False
+    """Whether the person is known to be a minor."""
+    disclosures: dict[str, Any] | None = None
+    """Which notices were shown when."""
+    contact: dict[str, Any] | None = None
+    """Whom the person wants to be told in a crisis."""
     turns: int = 0
 
     def opens_with(self, token: str) -> bool:
@@ -62,31 +67,25 @@ class Sessions:
         external_user: str | None,
         minor: bool = False,
         disclosures: dict[str, Any] | None = None,
-    ) -> SessionRecord:
-        """A new session."""
+    ) -> None:
+        """Writes a new session down."""
         now = datetime.now(UTC)
-        sealed = self._ring.seal(json.dumps(metadata), f"sessions.metadata:{session_id}") if metadata else None
-        async with self._db.write() as db:
-            await db.execute(
-                insert(SessionRow).values(
-                    id=session_id,
-                    tenant=tenant,
-                    external_user=digest(f"{tenant}:{external_user}") if external_user else None,
-                    token_digest=digest(token),
-                    locale=locale,
-                    region=region,
-                    double_texting=double_texting,
-                    metadata_sealed=sealed,
-                    crisis=None,
-                    minor=minor,
-                    disclosures=disclosures,
-                    created=now,
-                    last_active=now,
-                )
-            )
-        return SessionRecord(
-            session_id, tenant, digest(token), locale, region, double_texting, now, now, metadata=metadata, minor=minor
-        )
+        row = {
+            "id": session_id,
+            "tenant": tenant,
+            "external_user": digest(f"{tenant}:{external_user}") if external_user else None,
+            "token_digest": digest(token),
+            "locale": locale,
+            "region": region,
+            "double_texting": double_texting,
+            "metadata_sealed": self._sealed(metadata or None, f"sessions.metadata:{session_id}"),
+            "crisis": None,
+            "minor": minor,
+            "disclosures": disclosures,
+            "created": now,
+            "last_active": now,
+        }
+        await self._db.run(lambda db: db.execute(insert(SessionRow).values(row)))
 
     async def ensure(
         self,
@@ -101,9 +100,9 @@ class Sessions:
         minor: bool = False,
     ) -> None:
         """Makes the session unless it is there; two processes that do so at once make one."""
-        async with self._db.read() as db:
-            if await db.scalar(select(SessionRow.id).where(SessionRow.id == session_id)):
-                return
+        there = select(SessionRow.id).where(SessionRow.id == session_id)
+        if await self._db.run(lambda db: db.scalar(there), reading=True):
+            return
         # The other process may have been faster: its row is as good.
         with contextlib.suppress(IntegrityError):
             await self.create(
@@ -120,9 +119,13 @@ class Sessions:
 
     async def get(self, session_id: str) -> SessionRecord | None:
         """The session, or None where it was never created or is erased."""
-        async with self._db.read() as db:
-            row = (await db.execute(select(SessionRow.__table__).where(SessionRow.id == session_id))).mappings().first()
-        return self._record(dict(row)) if row else None
+        query = select(SessionRow.__table__).where(SessionRow.id == session_id)
+
+        def work(db: Connection) -> SessionRecord | None:
+            row = db.execute(query).mappings().first()
+            return record(self._ring, row) if row else None
+
+        return await self._db.run(work, reading=True)
 
     async def newest(self, limit: int) -> list[SessionRecord]:
         """The sessions that were active last, with the number of their turns."""
@@ -134,14 +137,14 @@ class Sessions:
             .order_by(SessionRow.last_active.desc())
             .limit(limit)
         )
-        async with self._db.read() as db:
-            return [self._record(dict(row)) for row in (await db.execute(query)).mappings()]
+        return await self._db.run(
+            lambda db: [record(self._ring, row) for row in db.execute(query).mappings()], reading=True
+        )
 
     async def of_user(self, tenant: str, external_user: str) -> list[str]:
         """Ids of all sessions of the host's user."""
-        who = digest(f"{tenant}:{external_user}")
-        async with self._db.read() as db:
-            return list(await db.scalars(select(SessionRow.id).where(SessionRow.external_user == who)))
+        query = select(SessionRow.id).where(SessionRow.external_user == digest(f"{tenant}:{external_user}"))
+        return await self._db.run(lambda db: list(db.scalars(query)), reading=True)
 
     async def notices_of_user(self, tenant: str, external_user: str) -> dict[str, Any] | None:
         """The history of notices of the session in which the host's user was last."""
@@ -151,49 +154,40 @@ class Sessions:
             .order_by(SessionRow.last_active.desc())
             .limit(1)
         )
-        async with self._db.read() as db:
-            return await db.scalar(query)
+        return await self._db.run(lambda db: db.scalar(query), reading=True)
 
-    async def set_crisis(self, session_id: str, crisis: dict[str, Any] | None) -> None:
-        """Keeps where the crisis dialogue stands."""
-        async with self._db.write() as db:
-            await db.execute(update(SessionRow).where(SessionRow.id == session_id).values(crisis=crisis))
+    async def set_contact(self, session_id: str, contact: dict[str, Any] | None) -> None:
+        """Keeps, or forgets, whom the person wants to be told in a crisis."""
+        values = {"contact_sealed": self._sealed(contact, f"sessions.contact:{session_id}")}
+        await self._db.run(lambda db: db.execute(update(SessionRow).where(SessionRow.id == session_id).values(values)))
 
-    async def erase(self, session_ids: list[str]) -> dict[str, int]:
-        """Deletes the sessions and all that hangs on them; returns table -> deleted rows.
+    def _sealed(self, data: dict[str, Any] | None, where: str) -> bytes | None:
+        return None if data is None else self._ring.seal(json.dumps(data, ensure_ascii=False), where)
 
-        On SQLite deleted content is overwritten (secure_delete), and the write-ahead log, which still holds pages
-        of before, is emptied.
-        """
-        turns = select(TurnRow.id).where(TurnRow.session_id.in_(session_ids))
-        rows: dict[str, int] = {}
-        async with self._db.write() as db:
-            for table, of in (
-                (EventRow, EventRow.turn_id.in_(turns)),
-                (StageRow, StageRow.turn_id.in_(turns)),
-                (TurnRow, TurnRow.session_id.in_(session_ids)),
-                (SessionRow, SessionRow.id.in_(session_ids)),
-            ):
-                rows[table.__tablename__] = (await db.execute(delete(table).where(of))).rowcount
-        if self._db.engine.dialect.name == "sqlite":
-            async with self._db.engine.connect() as connection:
-                raw = await connection.get_raw_connection()
-                await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        return rows
 
-    def _record(self, row: dict[str, Any]) -> SessionRecord:
-        sealed = row["metadata_sealed"]
-        return SessionRecord(
-            id=row["id"],
-            tenant=row["tenant"],
-            token_digest=row["token_digest"],
-            locale=row["locale"],
-            region=row["region"],
-            double_texting=row["double_texting"],
-            created=row["created"],
-            last_active=row["last_active"],
-            metadata=json.loads(self._ring.open(sealed, f"sessions.metadata:{row['id']}")) if sealed else {},
-            crisis=row["crisis"],
-            minor=bool(row["minor"]),
-            turns=row.get("turns", 0),
+def record(ring: KeyRing, row: Any) -> SessionRecord:
+    """The session in a row of its table."""
+
+    def opened(column: str) -> dict[str, Any] | None:
+        sealed = row[f"{column}_sealed"]
+        data: dict[str, Any] | None = (
+            json.loads(ring.open(sealed, f"sessions.{column}:{row['id']}")) if sealed else None
         )
+        return data
+
+    return SessionRecord(
+        id=row["id"],
+        tenant=row["tenant"],
+        token_digest=row["token_digest"],
+        locale=row["locale"],
+        region=row["region"],
+        double_texting=row["double_texting"],
+        created=row["created"],
+        last_active=row["last_active"],
+        metadata=opened("metadata") or {},
+        crisis=row["crisis"],
+        minor=bool(row["minor"]),
+        disclosures=row["disclosures"],
+        contact=opened("contact"),
+        turns=row.get("turns", 0),
+    )

@@ -41,6 +41,8 @@ class Answer(BaseModel):
     chain: Chain | None = None
     """Only where the operator reveals the chain."""
     timings: dict[str, Timing] = {}
+    joined_into: str | None = None
+    """The later turn that answers this post together with its own, where the session joins posts."""
 
 
 class Stopped(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from empathy_r1.graph.errors import EmpathyR1Error
 from empathy_r1.plugin.settings import Settings
+from empathy_r1.storage.errors import StorageError
 
 ModelUrl = Annotated[
     str | None, typer.Option("--model-url", help="OpenAI-compatible endpoint, such as a vLLM server's …/v1.")
@@ -36,7 +37,7 @@ def errors() -> Iterator[None]:
             field = ".".join(str(part) for part in problem["loc"])
             typer.secho(f"Setting {field}: {problem['msg']}.", fg="red", err=True)
         raise typer.Exit(1) from None
-    except EmpathyR1Error as error:
+    except (EmpathyR1Error, StorageError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -35,7 +35,9 @@ def export(session_id: SessionId, database_url: DatabaseUrl = None) -> None:
 
     async def work() -> None:
         async with EmpathyEngine.open(settings(database_url=database_url)) as engine:
-            typer.echo(json.dumps(await engine.export(session_id), ensure_ascii=False, indent=2, default=str))
+            typer.echo(
+                json.dumps(await engine.export(session_id, actor="operator"), ensure_ascii=False, indent=2, default=str)
+            )
 
     with errors():
         asyncio.run(work())
@@ -51,7 +53,7 @@ def delete(
 
     async def work() -> None:
         async with EmpathyEngine.open(settings(database_url=database_url)) as engine:
-            typer.echo((await engine.erase(session_id)).model_dump_json(indent=2))
+            typer.echo((await engine.erase(session_id, actor="operator")).model_dump_json(indent=2))
 
     if not yes:
         typer.confirm(f"Erase everything held about session {session_id}?", abort=True)

@@ -177,7 +177,7 @@ async def test_a_crisis_is_met_with_help_when_the_database_is_gone(engine, monke
     async def gone(*args, **more):
         raise OSError
 
-    monkeypatch.setattr(engine._parts.sessions, "get", gone)
+    monkeypatch.setattr(engine._parts.database, "run", gone)
     seen = await events(engine.stream(session.session_id, CRISIS))
     assert seen[-1].turn_id == "unstored"
     assert "12356" in seen[-1].reply

@@ -90,12 +90,10 @@ async def test_a_post_in_crisis_brings_the_card(session, model):
 
 
 async def test_a_post_in_crisis_is_answered_with_the_database_down(client, session, monkeypatch):
-    engine = client.app.state.engine
+    async def down(*_, **__):
+        raise OSError
 
-    async def down(*_):
-        raise StorageUnavailableError("OperationalError")
-
-    monkeypatch.setattr(engine, "_session", down)
+    monkeypatch.setattr(client.app.state.engine._parts.database, "run", down)
     events = parse((await session.stream(CRISIS)).text)
     assert events[-1][1] == "committed"
     assert "12356" in events[1][2]["card"]["text"] or events[1][2]["card"]["lines"]

@@ -1,0 +1,134 @@
+"""Turns as they are stored, opened: one row each, and what was said in a session before."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
+
+from empathy_r1.storage.crypto import KeyRing
+from empathy_r1.storage.tables import EventRow, TurnRow
+
+Status = Literal["accepted", "running", "committed", "failed", "cancelled"]
+OPEN = ("accepted", "running")
+EventData = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One turn as it is stored, opened."""
+
+    id: str
+    session_id: str
+    number: int
+    status: Status
+    body_digest: str
+    post: str
+    reply: str | None
+    level: str
+    degraded: str | None
+    created: datetime
+    finished: datetime | None
+    last_event: int
+    card: dict[str, Any] | None = None
+    """The help card that was shown."""
+    notices: tuple[dict[str, Any], ...] = ()
+    """The disclosures that were shown with the turn."""
+    joined_into: str | None = None
+    """The later turn whose reply answers this post too."""
+    attempts: int = 1
+    """How many workers have begun it."""
+
+
+Said = tuple[str, str, str]
+"""An answered turn: its id, the posts that it answered as one text, and the reply."""
+
+
+def turns(db: Connection, ring: KeyRing, which: ColumnElement[bool]) -> list[TurnRecord]:
+    """The turns that fit, by number."""
+    last = select(func.max(EventRow.seq)).where(EventRow.turn_id == TurnRow.id).scalar_subquery()
+    query = select(TurnRow.__table__, last.label("last_event")).where(which).order_by(TurnRow.number)
+    return [_record(ring, row) for row in db.execute(query).mappings()]
+
+
+def whole_post(db: Connection, ring: KeyRing, turn: TurnRecord) -> str:
+    """The turn's post, after those that were joined into it."""
+    mine = and_(TurnRow.session_id == turn.session_id, TurnRow.joined_into == turn.id)
+    query = select(TurnRow.id, TurnRow.post_sealed).where(mine).order_by(TurnRow.number)
+    return "\n".join([*(_post(ring, row) for row in db.execute(query)), turn.post])
+
+
+def said(db: Connection, ring: KeyRing, session_id: str, before: int | None, limit: int) -> list[Said]:
+    """The last `limit` answered turns of the session, oldest first; only those before number `before`."""
+    answered = and_(TurnRow.session_id == session_id, TurnRow.status == "committed", TurnRow.joined_into.is_(None))
+    if before is not None:
+        answered = and_(answered, TurnRow.number < before)
+    columns = (TurnRow.id, TurnRow.number, TurnRow.post_sealed, TurnRow.reply_sealed)
+    rows = db.execute(select(*columns).where(answered).order_by(TurnRow.number.desc()).limit(limit)).all()[::-1]
+    if not rows:
+        return []
+    joined: dict[str, list[str]] = {}
+    within = and_(TurnRow.session_id == session_id, TurnRow.joined_into.in_([row.id for row in rows]))
+    for row in db.execute(
+        select(TurnRow.id, TurnRow.post_sealed, TurnRow.joined_into).where(within).order_by(TurnRow.number)
+    ):
+        joined.setdefault(row.joined_into, []).append(_post(ring, row))
+    return [
+        (row.id, "\n".join([*joined.get(row.id, []), _post(ring, row)]), _reply(ring, row.id, row.reply_sealed) or "")
+        for row in rows
+    ]
+
+
+def append(db: Connection, ring: KeyRing, turn_id: str, events: Sequence[EventData]) -> None:
+    """Adds events to a turn's stream."""
+    if events:
+        rows = [
+            {
+                "turn_id": turn_id,
+                "seq": event["seq"],
+                "data_sealed": ring.seal(json.dumps(event, ensure_ascii=False), f"events:{turn_id}:{event['seq']}"),
+            }
+            for event in events
+        ]
+        db.execute(insert(EventRow), rows)
+
+
+def last_event(db: Connection, turn_id: str) -> int:
+    """Sequence number of the turn's last event, 0 without one."""
+    return db.scalar(select(func.max(EventRow.seq)).where(EventRow.turn_id == turn_id)) or 0
+
+
+def free_at(now: datetime) -> ColumnElement[bool]:
+    """Whether a waiting turn may begin: more words may come until then."""
+    return or_(TurnRow.not_before.is_(None), TurnRow.not_before <= now)
+
+
+def _record(ring: KeyRing, row: Any) -> TurnRecord:
+    return TurnRecord(
+        id=row["id"],
+        session_id=row["session_id"],
+        number=row["number"],
+        status=row["status"],
+        body_digest=row["body_digest"],
+        post=ring.open(row["post_sealed"], f"turns.post:{row['id']}"),
+        reply=_reply(ring, row["id"], row["reply_sealed"]),
+        level=row["level"],
+        degraded=row["degraded"],
+        created=row["created"],
+        finished=row["finished"],
+        last_event=row["last_event"] or 0,
+        card=row["card"],
+        notices=tuple(row["notices"] or ()),
+        joined_into=row["joined_into"],
+        attempts=row["attempts"],
+    )
+
+
+def _post(ring: KeyRing, row: Any) -> str:
+    return ring.open(row.post_sealed, f"turns.post:{row.id}")
+
+
+def _reply(ring: KeyRing, turn_id: str, sealed: bytes | None) -> str | None:
+    return None if sealed is None else ring.open(sealed, f"turns.reply:{turn_id}")
