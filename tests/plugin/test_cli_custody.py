@@ -1,5 +1,6 @@
 """`keys`, `audit` and the commands of `db`, as an operator runs them."""
 
+import asyncio
 import json
 
 import pytest
@@ -75,8 +76,6 @@ async def read(cli, session):
 
 
 def test_the_encryption_key_is_changed_and_the_old_one_dropped(cli):
-    import asyncio
-
     session = asyncio.run(fill(cli))
     assert json.loads(cli("db", "rotate", "--check", "--json").stdout) == {"rotated": {}, "keys": {"k1": 6}}
     new = new_key("k2")
@@ -90,8 +89,6 @@ def test_the_encryption_key_is_changed_and_the_old_one_dropped(cli):
 
 
 def test_what_is_old_is_swept_and_the_tables_are_compacted(cli):
-    import asyncio
-
     session = asyncio.run(fill(cli))
     assert "no retention time" in cli("db", "sweep").stdout
     assert asyncio.run(read(cli, session)) == ["a post"]
