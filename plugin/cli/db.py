@@ -97,7 +97,7 @@ def sweep(
         if as_json:
             typer.echo(json.dumps({"sessions": swept.sessions, "rows": swept.rows, "receipts": swept.receipts}))
             return
-        typer.echo(f"{swept.sessions} sessions erased" + ("" if keep is not None else "; no retention time is set") + ".")
+        typer.echo(f"{swept.sessions} sessions erased{'' if keep is not None else '; no retention time is set'}.")
 
 
 @app.command()
