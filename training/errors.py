@@ -38,3 +38,17 @@ class DataError(TrainingError):
 
     def __init__(self, path: Path, number: int, why: str, expected: str) -> None:
         super().__init__(f"{path}, line {number}: {why}. {expected}")
+
+
+class AdapterError(TrainingError):
+    """A stage that trains whole weights was given an adapter."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is a LoRA adapter, and the configuration has no `lora`: set it to go on training the adapter, or "
+            "merge it first: empathy-r1 model export --merge."
+        )
+
+
+class TeacherError(TrainingError):
+    """The teacher model cannot be reached or used at all."""

@@ -13,13 +13,13 @@ def test_a_fresh_model_copies_what_followed_before(shape: Shape, tmp_path) -> No
     torch = pytest.importorskip("torch")
     pytest.importorskip("transformers")
     from empathy_r1.training.data.grammar import samples
-    from empathy_r1.training.sft import build_model
+    from empathy_r1.training.models import fresh
     from empathy_r1.training.tokenizer import texts_of, train_tokenizer
 
     tokenizer = train_tokenizer(texts_of(samples("zh", 60, 1)), 1500)
     config = SftConfig(data=tmp_path / "d", tokenizer=tmp_path / "t", output=tmp_path / "o", model=shape)
     torch.manual_seed(1)
-    model = build_model(config, tokenizer).eval()
+    model = fresh(config, tokenizer).eval()
     once = torch.randperm(len(tokenizer), generator=torch.Generator().manual_seed(2))[:40]
     twice = torch.cat([once, once])[None]
     with torch.no_grad():
