@@ -17,31 +17,26 @@ from empathy_r1.plugin.settings import Settings
 
 def create_app(settings: Settings, *, open_engine: web.OpenEngine = EmpathyEngine.open) -> FastAPI:
     """The web application with the other doors beside it, over one engine."""
-    app = web.create_app(settings, open_engine=open_engine)
-    app.include_router(openai.router)
-    rasa = FastAPI(openapi_url=None)
-    for router in (actions.router, rest.router):
-        rasa.include_router(router)
-    rasa.state = app.state
+    # Rasa sends the whole talk with every message.
+    app = web.create_app(settings, open_engine=open_engine, own_bounds=("/rasa/", "/webhooks/"))
+    for router in (openai.router, actions.router, rest.router):
+        app.include_router(router)
     channel = socketio.build_channel(
         lambda: cast(EmpathyEngine, app.state.engine),
         origins=settings.cors_origins,
         token=settings.rasa_token.get_secret_value() if settings.rasa_token else None,
     )
-    app.add_middleware(_Beside, rasa=rasa, channel=channel)
+    if channel is not None:
+        app.add_middleware(_Beside, channel=channel)
     return app
 
 
 class _Beside:
-    """Leads Rasa's addresses past the web application: its bound on bodies is too low for Rasa's long histories."""
+    """Leads socket.io's address past the web application."""
 
-    def __init__(self, app: ASGIApp, rasa: ASGIApp, channel: ASGIApp | None) -> None:
-        self.app, self.rasa, self.channel = app, rasa, channel
+    def __init__(self, app: ASGIApp, channel: ASGIApp) -> None:
+        self.app, self.channel = app, channel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] == "http" and path.startswith(("/rasa/", "/webhooks/")):
-            return await self.rasa(scope, receive, send)
-        if scope["type"] in ("http", "websocket") and path.startswith(f"{socketio.PATH}/") and self.channel is not None:
-            return await self.channel(scope, receive, send)
-        await self.app(scope, receive, send)
+        beside = scope["type"] in ("http", "websocket") and scope.get("path", "").startswith(f"{socketio.PATH}/")
+        await (self.channel if beside else self.app)(scope, receive, send)

@@ -8,22 +8,42 @@ import hmac
 import json
 import logging
 import zlib
-from typing import cast
+from typing import Any, cast
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from empathy_r1.integrations import hosts
-from empathy_r1.integrations.rasa.talk import Answer, answer
+from empathy_r1.integrations.rasa.bot import ACTIONS, LISTEN, act
+from empathy_r1.integrations.rasa.talk import Answer
 from empathy_r1.plugin.engine import EmpathyEngine
 
-TENANT = "rasa"
-ACTIONS = ("action_empathy", "action_counsel")
-"""Two names of the one action."""
 BODY_BYTES = 32 * 2**20
 """Most bytes of a request, inflated. Rasa sends the whole talk, about 2.4 kB a turn, with each message."""
-_LISTEN = {"event": "followup", "timestamp": None, "name": "action_listen"}
+_TEXT = {"type": "string"}
+_ANSWER = {
+    "type": "object",
+    "required": ["events", "responses"],
+    "properties": {
+        "events": {"type": "array", "items": {"type": "object"}},
+        "responses": {"type": "array", "items": {"type": "object"}},
+    },
+}
 _log = logging.getLogger("empathy_r1")
+
+
+def body(about: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAPI says of a JSON body that a route reads itself."""
+    schema = {"type": "object", "properties": properties}
+    return {
+        "requestBody": {"description": about, "required": True, "content": {"application/json": {"schema": schema}}}
+    }
+
+
+def answers(about: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a route's answer."""
+    return {200: {"description": about, "content": {"application/json": {"schema": schema}}}}
+
 
 router = APIRouter(tags=["rasa"])
 
@@ -40,26 +60,32 @@ async def actions() -> list[dict[str, str]]:
     return [{"name": name} for name in ACTIONS]
 
 
-@router.post("/rasa/webhook")
+@router.post(
+    "/rasa/webhook",
+    response_class=JSONResponse,
+    openapi_extra=body(
+        "Rasa's call; `Content-Encoding: deflate` is read.",
+        {"next_action": {"enum": list(ACTIONS)}, "sender_id": _TEXT, "tracker": {"type": "object"}},
+    ),
+    responses=answers("Rasa's events, and messages for the person: also where the call is wrong.", _ANSWER),
+)
 async def webhook(request: Request) -> JSONResponse:
     """Answers the person's last message. Of the body only the sender and that message are read."""
     engine = engine_of(request)
     try:
         call = json.loads(await body_of(request))
-        message = call["tracker"].get("latest_message") or {}
-        sender = str(call.get("sender_id") or call["tracker"]["sender_id"])
-        text, message_id = message.get("text") or "", message.get("message_id")
+        tracker = call["tracker"]
+        message, slots = dict(tracker.get("latest_message") or {}), dict(tracker.get("slots") or {})
+        sender, action = str(call.get("sender_id") or tracker["sender_id"]), str(call.get("next_action"))
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         _log.error("a call of Rasa cannot be read: %s", type(error).__name__)
-        return _reply([{"text": hosts.fallback(engine.settings.region)}])
+        return _reply([LISTEN], [{"text": hosts.fallback(engine.settings.region)}])
     if not opens(engine, request):
-        _log.error("a call of Rasa shows no valid token; set `token` of its action_endpoint to EMPATHY_R1_RASA_TOKEN")
-        return _reply([{"text": hosts.fallback(engine.settings.region)}])
-    if call.get("next_action") not in ACTIONS:
+        _log.error("a call of Rasa shows no valid token; set `headers` of its action_endpoint to EMPATHY_R1_RASA_TOKEN")
+        return _reply([LISTEN], [{"text": hosts.fallback(engine.settings.region)}])
+    if action not in ACTIONS:
         _log.error("Rasa asks for an action that is not here; expected one of %s", ", ".join(ACTIONS))
-        return _reply([{"text": hosts.fallback(engine.settings.region)}])
-    key = f"{message_id}" if message_id else None
-    return _reply(await answer(engine, sender, text, tenant=TENANT, message_id=key))
+    return _reply(*await act(engine, action, sender, message, slots))
 
 
 def engine_of(request: Request) -> EmpathyEngine:
@@ -99,5 +125,5 @@ async def body_of(request: Request) -> bytes:
     return body
 
 
-def _reply(responses: list[Answer]) -> JSONResponse:
-    return JSONResponse({"events": [_LISTEN], "responses": responses})
+def _reply(events: list[dict[str, Any]], responses: list[Answer]) -> JSONResponse:
+    return JSONResponse({"events": events, "responses": responses})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from empathy_r1.integrations import hosts
-from empathy_r1.integrations.rasa.actions import body_of, engine_of, opens
+from empathy_r1.integrations.rasa.actions import answers, body, body_of, engine_of, opens
 from empathy_r1.integrations.rasa.talk import Answer, answer
 
 TENANT = "rasa-channel"
@@ -23,7 +23,16 @@ async def alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.post("/webhooks/rest/webhook")
+@router.post(
+    "/webhooks/rest/webhook",
+    response_class=JSONResponse,
+    openapi_extra=body(
+        "A message; read as JSON whatever its type says.",
+        {name: {"type": "string"} for name in ("sender", "message", "message_id")} | {"metadata": {"type": "object"}},
+    ),
+    responses=answers("Messages for the person.", {"type": "array", "items": {"type": "object"}})
+    | {400: {"description": "No JSON."}, 401: {"description": "No valid token."}},
+)
 async def webhook(request: Request) -> Response:
     """Answers `{"sender", "message", "message_id"?}` with a list of messages.
 

@@ -70,7 +70,7 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @asynccontextmanager
 async def live(app) -> AsyncIterator[Line]:
     """Serves `app` on loopback until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=5))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():
@@ -95,7 +95,10 @@ async def browser():
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        chrome = await playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        # Patient: on a busy machine a first start takes minutes.
+        chrome = await playwright.chromium.launch(
+            executable_path=chromium(), headless=True, args=FLAGS, timeout=300_000
+        )
         try:
             yield chrome
         finally:

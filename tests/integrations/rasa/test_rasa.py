@@ -86,6 +86,11 @@ def call(text, *, message_id="m1", turns=0, sender="p1"):
     }
 
 
+def replies(responses):
+    """The texts but the notices that are due at the start of a talk."""
+    return [one["text"] for one in responses if "text" in one and "不是真人" not in one["text"]]
+
+
 async def ask(client, body, **how):
     got = await client.post("/rasa/webhook", json=body, **how)
     assert got.status_code == 200
@@ -97,7 +102,7 @@ async def ask(client, body, **how):
 
 async def test_a_post_gets_one_message_without_a_chain(client):
     responses = await ask(client, call(POST))
-    assert responses == [{"text": REPLY}]
+    assert replies(responses) == [REPLY]
     said = json.dumps(responses, ensure_ascii=False)
     assert not any(ZH_CHAIN[section] in said for section in wire.HIDDEN)
 
@@ -118,7 +123,7 @@ async def test_deflated_bodies_and_long_histories_are_read(client):
     head = {"Content-Encoding": "deflate", "Content-Type": "application/json"}
     for sent, how in ((zlib.compress(body), head), (body, {})):
         got = await client.post("/rasa/webhook", content=sent, headers=how)
-        assert got.json()["responses"] == [{"text": REPLY}]
+        assert replies(got.json()["responses"]) == [REPLY]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,8 @@ async def test_a_late_answer_is_announced_and_comes_with_the_next_message(client
     late = await talk.answer(engine, "p", POST, tenant="rasa", message_id="a", deadline=0.01)
     assert late == [{"text": talk.LATER}]
     model.pause = 0.0
-    assert await talk.answer(engine, "p", "好，我在等", tenant="rasa", message_id="b") == [{"text": REPLY}] * 2
+    told = await talk.answer(engine, "p", "好，我在等", tenant="rasa", message_id="b")
+    assert replies(told) == [REPLY, REPLY]
     assert len(model.asked) == 8
 
 
@@ -168,8 +174,8 @@ async def test_a_wrong_token_gets_words_and_no_turn(settings, model):
     async with serving(settings.model_copy(update={"rasa_token": SecretStr("t1")}), model) as client:
         assert (await ask(client, call(POST)))[0]["text"] != REPLY
         assert model.asked == []
-        assert await ask(client, call(POST), headers={"Authorization": "Bearer t1"}) == [{"text": REPLY}]
-        assert await ask(client, call(POST), params={"token": "t1"}) == [{"text": REPLY}]
+        assert replies(await ask(client, call(POST), headers={"Authorization": "Bearer t1"})) == [REPLY]
+        assert replies(await ask(client, call(POST), params={"token": "t1"})) == [REPLY]
         assert (await client.post("/webhooks/rest/webhook", json={"sender": "a", "message": POST})).status_code == 401
 
 
@@ -177,7 +183,7 @@ async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, 
     body = json.dumps({"sender": "p1", "message": POST, "metadata": {"message_id": "7"}})
     for _ in range(2):
         got = await client.post("/webhooks/rest/webhook", content=body, headers={"Content-Type": "text/plain"})
-        assert got.json() == [{"recipient_id": "p1", "text": REPLY}]
+        assert got.json()[-1] == {"recipient_id": "p1", "text": REPLY}
     assert len(model.asked) == 4
     for _ in range(2):
         await client.post("/webhooks/rest/webhook", json={"message": POST})
@@ -191,3 +197,34 @@ async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, 
 async def test_the_web_doors_are_still_there(client):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/v1/models")).json()["data"][0]["id"] == "empathy-r1"
+
+
+async def test_two_messages_before_a_deadline_are_both_answered(client, model):
+    model.pause = 0.02
+    engine = client._transport.app.state.engine
+    for number in "ab":
+        late = await talk.answer(engine, "p", f"{POST}（{number}）", tenant="rasa", message_id=number, deadline=0.2)
+        assert late == [{"text": talk.LATER}]
+    model.pause = 0.0
+    told = await talk.answer(engine, "p", "我还在等你们", tenant="rasa", message_id="c")
+    assert replies(told) == [REPLY] * 3
+    assert replies(await talk.answer(engine, "p", "再说一句别的", tenant="rasa", message_id="d")) == [REPLY]
+
+
+async def test_a_crisis_does_not_wait_for_a_late_answer(client, model):
+    model.pause = 0.05
+    engine = client._transport.app.state.engine
+    assert await talk.answer(engine, "p", POST, tenant="rasa", message_id="a", deadline=0.2) == [{"text": talk.LATER}]
+    told = await talk.answer(engine, "p", CRISIS, tenant="rasa", message_id="b")
+    assert "12356" in str(told)
+    assert REPLY not in replies(told)
+
+
+async def test_the_routes_are_described_and_counted(client):
+    await ask(client, call(POST))
+    described = (await client.get("/openapi.json")).json()["paths"]
+    for path in ("/rasa/webhook", "/webhooks/rest/webhook"):
+        assert described[path]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        assert described[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    counted = (await client.get("/metrics")).text
+    assert 'empathy_r1_http_requests_total{route="/rasa/webhook",status="200"}' in counted

@@ -46,7 +46,7 @@ async def visit(chrome, line):
         page = await context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda m: faults.append(m.text) if "Content Security Policy" in m.text else None)
-        page.set_default_timeout(40_000)
+        page.set_default_timeout(120_000)
         await page.goto(line.url)
         await page.locator("#post").wait_for()
         return page
