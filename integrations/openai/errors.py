@@ -1,6 +1,7 @@
 """Errors in OpenAI's form: `{"error": {"message", "type", "param", "code"}}`."""
 
 import math
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -31,6 +32,16 @@ def body(message: str, status: int, code: str | None = None, param: str | None =
     """An error document."""
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's OpenAPI entry says about its errors."""
+    error = {"message": {"type": "string"}, "type": {"type": "string"}, "param": {}, "code": {}}
+    schema = {"type": "object", "properties": {"error": {"type": "object", "properties": error}}, "required": ["error"]}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {"application/json": {"schema": schema}}}
+        for status in statuses
+    }
 
 
 def response(error: ApiError | EmpathyR1Error | ValidationError) -> JSONResponse:

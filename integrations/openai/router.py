@@ -89,14 +89,14 @@ class _Route(APIRoute):
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=_Route)
 
 
-@router.get("/models")
+@router.get("/models", responses=errors.answers(401, 403))
 async def list_models(request: Request) -> dict[str, Any]:
     """The one model there is."""
     await _caller(request)
     return {"object": "list", "data": [_model()]}
 
 
-@router.get("/models/{model}")
+@router.get("/models/{model}", responses=errors.answers(401, 403, 404))
 async def read_model(request: Request, model: str) -> dict[str, Any]:
     """The model, if it is that one."""
     await _caller(request)
@@ -106,6 +106,8 @@ async def read_model(request: Request, model: str) -> dict[str, Any]:
 
 @router.post(
     "/chat/completions",
+    responses=errors.answers(400, 401, 403, 404, 409, 413, 429, 503)
+    | {200: {"description": "The reply; or its pieces.", "content": {"text/event-stream": {}}}},
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": Completion.model_json_schema()}}}},
 )
 async def complete(request: Request) -> Response:

@@ -54,7 +54,16 @@ class Stopped(BaseModel):
 router = APIRouter(prefix="/v1/sessions/{session_id}/turns", tags=["turns"])
 _STREAM: dict[str, Any] = {
     "text/event-stream": {
-        "schema": {"type": "string"},
+        "schema": {
+            "type": "object",
+            "description": "One event of the stream.",
+            "properties": {
+                "event": {"type": "string", "description": "Its type."},
+                "id": {"type": "string", "description": "Its sequence number within the turn."},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+            "required": ["event", "id", "data"],
+        },
         "example": 'event: accepted\ndata: {"seq":1,"turn_id":"…","type":"accepted","session_id":"…"}\nid: 1\n\n',
     }
 }
