@@ -24,7 +24,6 @@ def create_app(settings: Settings, *, open_engine: web.OpenEngine = EmpathyEngin
     channel = socketio.build_channel(
         lambda: cast(EmpathyEngine, app.state.engine),
         origins=settings.cors_origins,
-        token=settings.rasa_token.get_secret_value() if settings.rasa_token else None,
     )
     if channel is not None:
         app.add_middleware(_Beside, channel=channel)

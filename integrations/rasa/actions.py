@@ -4,7 +4,6 @@ Rasa shows the person nothing where an action answers with anything but 200, so 
 to a body that cannot be read or a token that is wrong.
 """
 
-import hmac
 import json
 import logging
 import zlib
@@ -14,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from empathy_r1.integrations import hosts
-from empathy_r1.integrations.rasa.bot import ACTIONS, LISTEN, act
+from empathy_r1.integrations.rasa.access import shown, tenant_of
+from empathy_r1.integrations.rasa.bot import ACTIONS, LISTEN, TENANT, act
 from empathy_r1.integrations.rasa.talk import Answer
 from empathy_r1.plugin.engine import EmpathyEngine
 
@@ -80,26 +80,18 @@ async def webhook(request: Request) -> JSONResponse:
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         _log.error("a call of Rasa cannot be read: %s", type(error).__name__)
         return _reply([LISTEN], [{"text": hosts.fallback(engine.settings.region)}])
-    if not opens(engine, request):
+    tenant = await tenant_of(engine, shown(request), TENANT)
+    if tenant is None:
         _log.error("a call of Rasa shows no valid token; set `headers` of its action_endpoint to EMPATHY_R1_RASA_TOKEN")
         return _reply([LISTEN], [{"text": hosts.fallback(engine.settings.region)}])
     if action not in ACTIONS:
         _log.error("Rasa asks for an action that is not here; expected one of %s", ", ".join(ACTIONS))
-    return _reply(*await act(engine, action, sender, message, slots))
+    return _reply(*await act(engine, action, sender, message, slots, tenant=tenant))
 
 
 def engine_of(request: Request) -> EmpathyEngine:
     """The app's engine."""
     return cast(EmpathyEngine, request.app.state.engine)
-
-
-def opens(engine: EmpathyEngine, request: Request) -> bool:
-    """Whether the caller shows the token, as `Authorization: Bearer`, or as `token` in the address."""
-    if engine.settings.rasa_token is None:
-        return True
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    shown = value.strip() if scheme.lower() == "bearer" else request.query_params.get("token", "")
-    return hmac.compare_digest(shown.encode(), engine.settings.rasa_token.get_secret_value().encode())
 
 
 async def body_of(request: Request) -> bytes:

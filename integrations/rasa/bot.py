@@ -28,7 +28,13 @@ _log = logging.getLogger("empathy_r1")
 
 
 async def act(
-    engine: EmpathyEngine, action: str, sender: str, message: dict[str, Any], slots: dict[str, Any]
+    engine: EmpathyEngine,
+    action: str,
+    sender: str,
+    message: dict[str, Any],
+    slots: dict[str, Any],
+    *,
+    tenant: str = TENANT,
 ) -> tuple[list[dict[str, Any]], list[Answer]]:
     """Rasa's events and messages of an action.
 
@@ -38,6 +44,7 @@ async def act(
         sender: Rasa's `sender_id`.
         message: the tracker's `latest_message`.
         slots: the tracker's `slots`.
+        tenant: owner of the sender's session.
     """
     match action:
         case "action_handover":
@@ -48,7 +55,7 @@ async def act(
             if quiet(message, slots):
                 return [LISTEN], []
             text, key = message.get("text") or "", message_id(message)
-            return [LISTEN], await answer(engine, sender, text, tenant=TENANT, message_id=key)
+            return [LISTEN], await answer(engine, sender, text, tenant=tenant, message_id=key)
     return [LISTEN], [{"text": hosts.fallback(engine.settings.region)}]
 
 

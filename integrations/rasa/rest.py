@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from empathy_r1.integrations import hosts
-from empathy_r1.integrations.rasa.actions import answers, body, body_of, engine_of, opens
+from empathy_r1.integrations.rasa.access import shown, tenant_of
+from empathy_r1.integrations.rasa.actions import answers, body, body_of, engine_of
 from empathy_r1.integrations.rasa.talk import Answer, answer
 
 TENANT = "rasa-channel"
@@ -41,7 +42,8 @@ async def webhook(request: Request) -> Response:
     common `default` would mix people up.
     """
     engine = engine_of(request)
-    if not opens(engine, request):
+    tenant = await tenant_of(engine, shown(request), TENANT)
+    if tenant is None:
         return JSONResponse({"status": "failure", "reason": "NotAuthenticated", "code": 401}, 401)
     try:
         sent = json.loads(await body_of(request))
@@ -53,11 +55,16 @@ async def webhook(request: Request) -> Response:
     named = metadata.get("message_id") if isinstance(metadata, dict) else None
     key = sent.get("message_id") or named or request.headers.get("idempotency-key")
     answers = (
-        await answer(engine, sender, text, tenant=TENANT, message_id=str(key) if key else None)
+        await answer(engine, whose(sender, tenant), text, tenant=tenant, message_id=str(key) if key else None)
         if isinstance(text, str)
         else [{"text": hosts.fallback(engine.settings.region)}]
     )
     return _written(sender, answers, lines=request.query_params.get("stream") == "true")
+
+
+def whose(sender: str, tenant: str) -> str:
+    """The sender as the engine knows it: within a host's tenant, apart from the users that the host itself names."""
+    return sender if tenant == TENANT else f"channel:{sender}"
 
 
 def _written(sender: str, answers: list[Answer], *, lines: bool) -> Response:

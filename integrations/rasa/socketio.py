@@ -1,6 +1,5 @@
 """Rasa's socket.io channel, for front ends that talk to Rasa: `session_request`, `user_uttered`, `bot_uttered`."""
 
-import hmac
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -8,20 +7,20 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from empathy_r1.integrations import hosts
-from empathy_r1.integrations.rasa.rest import TENANT
+from empathy_r1.integrations.rasa.access import tenant_of
+from empathy_r1.integrations.rasa.rest import TENANT, whose
 from empathy_r1.integrations.rasa.talk import answer
 from empathy_r1.plugin.engine import EmpathyEngine
 
 PATH = "/socket.io"
 
 
-def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str], token: str | None) -> ASGIApp | None:
+def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str]) -> ASGIApp | None:
     """The channel as an application for `PATH`; None where python-socketio (the 'rasa' extra) is not installed.
 
     Args:
         engine_of: gives the engine once it is open.
         origins: whose pages may connect beside the server's own.
-        token: what a client shows as `auth.token`; None: nothing is asked.
     """
     try:
         import socketio
@@ -32,18 +31,22 @@ def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str],
 
     @server.on("connect")  # type: ignore[untyped-decorator]
     async def connect(sid: str, environ: dict[str, Any], auth: dict[str, Any] | None = None) -> bool:
-        shown = str((auth or {}).get("token", "")).encode()
-        return token is None or hmac.compare_digest(shown, token.encode())
+        tenant = await tenant_of(engine_of(), str((auth or {}).get("token", "")), TENANT)
+        if tenant is not None:
+            await server.save_session(sid, {"tenant": tenant})
+        return tenant is not None
 
     @server.on("session_request")  # type: ignore[untyped-decorator]
     async def session_request(sid: str, data: dict[str, Any] | None = None) -> None:
         named = str((data or {}).get("session_id") or uuid.uuid4().hex)
-        await server.save_session(sid, {"sender": named})
+        tenant = (await server.get_session(sid)).get("tenant", TENANT)
+        await server.save_session(sid, {"sender": named, "tenant": tenant})
         await server.emit("session_confirm", named, to=sid)
 
     @server.on("user_uttered")  # type: ignore[untyped-decorator]
     async def user_uttered(sid: str, data: dict[str, Any]) -> None:
-        known = (await server.get_session(sid)).get("sender")
+        session = await server.get_session(sid)
+        known, tenant = session.get("sender"), session.get("tenant", TENANT)
         sender = str(data.get("session_id") or known or sid)
         extra = data.get("metadata") or data.get("customData")
         key = data.get("message_id") or (extra.get("message_id") if isinstance(extra, dict) else None)
@@ -51,7 +54,9 @@ def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str],
         if not isinstance(text, str):
             await server.emit("bot_uttered", {"text": hosts.fallback(engine_of().settings.region)}, to=sid)
             return
-        answers = await answer(engine_of(), sender, text, tenant=TENANT, message_id=str(key) if key else None)
+        answers = await answer(
+            engine_of(), whose(sender, tenant), text, tenant=tenant, message_id=str(key) if key else None
+        )
         for one in answers:
             await server.emit("bot_uttered", one["custom"]["data"] if "custom" in one else one, to=sid)
 
