@@ -66,7 +66,7 @@ async def fill(address, keys):
                     row[column.name] = column.type.python_type(1)
             key = [row[name.name] for name in table.primary_key]
             for column, place in SEALED:
-                if column.class_.__tablename__ == table.name:
+                if column.class_.__tablename__ == table.name and column.key in row:
                     row[column.key] = ring.seal("{}", place(key))
             made[table.name] = row.get("id")
             await db.execute(insert(table).values(**row))
