@@ -67,9 +67,9 @@ async def accept(parts: Parts, worker: Worker, session_id: str, arrival: Arrival
             if admitted.turn.body_digest != digest:
                 raise IdempotencyConflictError
             return admitted.turn.id
-        parts.news.publish(turn_id, _first(turn_id, session_id, list(admitted.turn.notices)))
         if admitted.begun and place is not None:
             place.begin((admitted.turn, admitted.session, list(admitted.past)))
+            parts.news.publish(turn_id, _first(turn_id, session_id, list(admitted.turn.notices)))
     finally:
         if place is not None:
             place.give_back()

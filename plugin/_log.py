@@ -12,13 +12,15 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from empathy_r1.plugin.events import EVENT, Cancelled, Committed, Event, Failed
+from empathy_r1.plugin.events import EVENT, Cancelled, Committed, Event, Failed, Token
 from empathy_r1.storage import Journal
 
 _POLL_SECONDS = 0.5
 """How often a listener asks the database for events of a turn that another process answers."""
 _HERE_SECONDS = 5.0
 """The same for a turn that this process answers, of which it hears by itself."""
+_GATHER_SECONDS = 0.03
+"""How long what is to be written waits for more."""
 _ENDS = (Committed, Failed, Cancelled)
 
 
@@ -132,7 +134,8 @@ class TurnLog:
         self._events: list[Event] = []
         self._stages: dict[str, str] = {}
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._last = 0.0
         self._writer = asyncio.create_task(self._write())
         self.timings: dict[str, Any] = {}
 
@@ -154,7 +157,7 @@ class TurnLog:
             TurnLostError: the turn is another worker's.
             SQLAlchemyError: the journal could not be written.
         """
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         await self._writer
         return self._events, self._stages
@@ -170,9 +173,17 @@ class TurnLog:
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
+            # The first token goes at once; what follows closely goes with it, in fewer transactions.
+            loop = asyncio.get_running_loop()
+            speaks = any(isinstance(event, Token) for event in self._events)
+            wait = self._last + _GATHER_SECONDS - loop.time() if speaks else _GATHER_SECONDS
+            if wait > 0 and not self._stopping.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), wait)
             self._wake.clear()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
+            self._last = loop.time()
             # What came meanwhile goes in the same transaction.
             events, stages = self._events, self._stages
             self._events, self._stages = [], {}

@@ -15,6 +15,8 @@ from empathy_r1.storage.journal import Work
 
 _LOOK_SECONDS = 2.0
 """How often a worker looks for turns that another one left."""
+_SOON_SECONDS = 0.25
+"""The same while posts wait that came in here."""
 _STOP_SECONDS = 5.0
 """How long a stopping worker waits for a database that does not answer."""
 _log = logging.getLogger("empathy_r1")
@@ -148,7 +150,8 @@ class Worker:
         self.running.pop(turn_id, None)
         self.breaker.abandoned()
         self._parts.news.ends(turn_id)
-        self._work.set()
+        if self._expected:
+            self._work.set()
 
     async def _dispatch(self) -> None:
         """Claims turns that wait, or that another worker left, and starts them up to the cap."""
@@ -169,7 +172,8 @@ class Worker:
             except SQLAlchemyError as error:
                 _log.warning("the database does not answer: %s", type(error).__name__)
             if not self._stopped.is_set():
-                await _happens(self._work, _LOOK_SECONDS)
+                # A post that waits here may wait for one that another process answers.
+                await _happens(self._work, _SOON_SECONDS if self._expected else _LOOK_SECONDS)
 
     async def _answer(self, work: Work) -> None:
         turn = work[0]

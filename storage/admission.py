@@ -6,9 +6,9 @@ The session's row is locked meanwhile, so that two processes see each other's po
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, update
 
 from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.sessions import SessionRecord, record
@@ -47,9 +47,9 @@ class NewTurn:
     body_digest: str
     events: Sequence[EventData]
     """The first of its stream."""
-    notices: list[dict[str, Any]] = field(default_factory=list)
-    disclosures: dict[str, Any] | None = None
+    disclosures: dict[str, Any] | None
     """The session's history of notices from here on."""
+    notices: list[dict[str, Any]] = field(default_factory=list)
     begin: bool = False
     """Whether this worker has room to begin at once, should the session be free."""
     not_before: datetime | None = None
@@ -89,11 +89,7 @@ def admit(
     history: int,
 ) -> Admitted | None:
     """Writes a post down as `decide` says; None without such a session. What `decide` raises undoes everything."""
-    count = select(func.count()).select_from(TurnRow).join(SessionRow, SessionRow.id == TurnRow.session_id)
-    own = select(SessionRow.tenant).where(SessionRow.id == session_id).scalar_subquery()
-    tenant_open = count.where(TurnRow.status.in_(OPEN), SessionRow.tenant == own).correlate(None).scalar_subquery()
-    query = select(SessionRow.__table__, tenant_open.label("tenant_open")).where(SessionRow.id == session_id)
-    row = db.execute(query.with_for_update(of=SessionRow)).mappings().first()
+    row = db.execute(_SESSION, {"b_session": session_id}).mappings().first()
     if row is None:
         return None
     session = record(ring, row)
@@ -101,15 +97,12 @@ def admit(
         known = turns(db, ring, and_(TurnRow.session_id == session_id, TurnRow.idempotency_key == key))
         if known:
             return Admitted(known[0], session, known=True)
-    size = func.length(TurnRow.post_sealed)
-    open_turns = db.execute(
-        select(TurnRow.id, TurnRow.status, size.label("bytes"), TurnRow.created)
-        .where(TurnRow.session_id == session_id, TurnRow.status.in_(OPEN))
-        .order_by(TurnRow.number)
-    ).all()
+    open_turns = db.execute(_OPEN, {"b_session": session_id}).all()
     waiting = tuple(Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in open_turns)
+    # Not in the first statement: that one saw the table as it was before it had the lock.
+    number = (db.scalar(_NUMBER, {"b_session": session_id}) or 0) + 1
     new = decide(Scene(session, waiting, row["tenant_open"]))
-    return _write(db, ring, owner, new, session, waiting, key, lease, history)
+    return _write(db, ring, owner, new, session, waiting, key, number, lease, history)
 
 
 def _write(
@@ -120,14 +113,15 @@ def _write(
     session: SessionRecord,
     waiting: tuple[Waiting, ...],
     key: str | None,
+    number: int,
     lease: float,
     history: int,
 ) -> Admitted:
     now = datetime.now(UTC)
-    number = (db.scalar(select(func.max(TurnRow.number)).where(TurnRow.session_id == session.id)) or 0) + 1
     begun = new.begin and not waiting
     db.execute(
-        insert(TurnRow).values(
+        _INSERT,
+        dict(
             id=new.id,
             session_id=session.id,
             number=number,
@@ -143,13 +137,10 @@ def _write(
             lease_owner=owner if begun else None,
             lease_until=now + timedelta(seconds=lease) if begun else None,
             created=now,
-        )
+        ),
     )
     append(db, ring, new.id, new.events)
-    values: dict[str, Any] = {"last_active": now}
-    if new.disclosures is not None:
-        values["disclosures"] = new.disclosures
-    db.execute(update(SessionRow).where(SessionRow.id == session.id).values(values))
+    db.execute(_TOUCH, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
     if new.joins:
         _join(db, ring, session.id, new, now)
     turn = TurnRecord(
@@ -167,7 +158,8 @@ def _write(
         last_event=len(new.events),
         notices=tuple(new.notices),
     )
-    past = tuple(said(db, ring, session.id, number, history)) if begun else ()
+    joined = session.double_texting == "coalesce"
+    past = tuple(said(db, ring, session.id, number, history, joined=joined)) if begun else ()
     return Admitted(turn, session, known=False, begun=begun, past=past, waiting=waiting)
 
 
@@ -187,3 +179,32 @@ def _joined_bytes(db: Connection, session: SessionRecord, turn_id: str) -> int:
         return 0
     mine = and_(TurnRow.session_id == session.id, TurnRow.joined_into == turn_id)
     return db.scalar(select(func.sum(func.length(TurnRow.post_sealed))).where(mine)) or 0
+
+
+# Statements of every turn are made once: to make one takes longer than to run it.
+_TURNS, _SESSIONS = cast("Table", TurnRow.__table__), cast("Table", SessionRow.__table__)
+_of_session = _TURNS.c.session_id == bindparam("b_session")
+_tenant = select(_SESSIONS.c.tenant).where(_SESSIONS.c.id == bindparam("b_session")).scalar_subquery()
+_tenant_open = (
+    select(func.count())
+    .select_from(_TURNS.join(_others := _SESSIONS.alias(), _others.c.id == _TURNS.c.session_id))
+    .where(_TURNS.c.status.in_(OPEN), _others.c.tenant == _tenant)
+    .scalar_subquery()
+)
+_SESSION = (
+    select(_SESSIONS, _tenant_open.label("tenant_open"))
+    .where(_SESSIONS.c.id == bindparam("b_session"))
+    .with_for_update(of=_SESSIONS)
+)
+_NUMBER = select(func.max(_TURNS.c.number)).where(_of_session)
+_OPEN = (
+    select(_TURNS.c.id, _TURNS.c.status, func.length(_TURNS.c.post_sealed).label("bytes"), _TURNS.c.created)
+    .where(_of_session, _TURNS.c.status.in_(OPEN))
+    .order_by(_TURNS.c.number)
+)
+_INSERT = insert(_TURNS)
+_TOUCH = (
+    update(_SESSIONS)
+    .where(_SESSIONS.c.id == bindparam("b_session"))
+    .values(last_active=bindparam("b_now"), disclosures=bindparam("b_disclosures"))
+)

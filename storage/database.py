@@ -1,6 +1,7 @@
 """The connection to SQLite or PostgreSQL, with the settings that make each durable and forgetful."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from empathy_r1.storage.errors import StorageError
@@ -16,6 +17,7 @@ from empathy_r1.storage.errors import StorageError
 DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 _THREADS = 8
 """Transactions of `run` at once on PostgreSQL, and reads at once on SQLite, which has one writer."""
+_IDLE_SECONDS = 1.0
 T = TypeVar("T")
 
 
@@ -44,8 +46,11 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(pool, self._transaction, work, reading)
 
     def _transaction(self, work: Callable[[Connection], T], reading: bool) -> T:
-        with self._threaded.connect().execution_options(reading=reading) as connection, connection.begin():
-            return work(connection)
+        with self._threaded.connect() as connection:
+            if reading:
+                connection.execution_options(reading=True)
+            with connection.begin():
+                return work(connection)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -92,12 +97,29 @@ def _engine(address: str) -> AsyncEngine:
 def _threaded(engine: AsyncEngine) -> Engine:
     """An engine of plain connections to the same database."""
     if engine.dialect.name != "sqlite":
-        return create_engine(engine.url, pool_size=_THREADS, max_overflow=0, pool_pre_ping=True)
+        plain = create_engine(engine.url, pool_size=_THREADS, max_overflow=0)
+        event.listen(plain, "checkout", _ping_if_idle)
+        event.listen(plain, "checkin", _used)
+        return plain
     url = engine.url.set(drivername="sqlite+pysqlite")
     plain = create_engine(url, connect_args={"timeout": 30, "isolation_level": None}, pool_size=_THREADS + 1)
     event.listen(plain, "connect", _sqlite_connect)
     event.listen(plain, "begin", _sqlite_begin)
     return plain
+
+
+def _used(connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: Any, proxy: object) -> None:
+    # A ping at each use would cost a journey to the server; one that was used just now is hardly dead.
+    if time.monotonic() - record.info.get("used", float("inf")) > _IDLE_SECONDS:
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except Exception as error:
+            raise DisconnectionError from error
 
 
 def _sqlite_connect(connection: Any, record: object) -> None:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -243,28 +243,23 @@ class Journal:
         Returns:
             False where the turn has ended, or is another worker's by now: then nothing was written.
         """
-        values: dict[str, Any] = {
-            "status": status,
-            "finished": datetime.now(UTC),
-            "lease_owner": None,
-            "degraded": degraded,
-            "card": card,
+        values = {
+            "b_turn": turn_id,
+            "b_owner": self._owner,
+            "b_status": status,
+            "b_now": datetime.now(UTC),
+            "b_degraded": degraded,
+            "b_card": card,
+            "b_reply": None if reply is None else self._ring.seal(reply, f"turns.reply:{turn_id}"),
+            "b_level": level,
         }
-        if reply is not None:
-            values["reply_sealed"] = self._ring.seal(reply, f"turns.reply:{turn_id}")
-        if level is not None:
-            values["level"] = level
-        mine = and_(TurnRow.id == turn_id, TurnRow.status.in_(OPEN))
-        if owned:
-            mine = and_(mine, TurnRow.lease_owner == self._owner)
 
         def work(db: Connection) -> bool:
-            if not db.execute(update(TurnRow).where(mine).values(values)).rowcount:
+            if not db.execute(_FINISH_OWN if owned else _FINISH, values).rowcount:
                 return False
             self._keep(db, turn_id, events, stages or {})
             if crisis is not None:
-                session = select(TurnRow.session_id).where(TurnRow.id == turn_id).scalar_subquery()
-                db.execute(update(SessionRow).where(SessionRow.id == session).values(crisis=crisis[0]))
+                db.execute(_CRISIS, {"b_turn": turn_id, "b_crisis": crisis[0]})
             if handover is not None:
                 outbox.put(db, self._ring, handover)
             return True
@@ -288,15 +283,12 @@ class Journal:
     def _keep(self, db: Connection, turn_id: str, events: Sequence[EventData], stages: dict[str, str]) -> None:
         for name, text in stages.items():
             sealed = self._ring.seal(text, f"stages.{name}:{turn_id}")
-            db.execute(insert(StageRow).values(turn_id=turn_id, name=name, text_sealed=sealed))
+            db.execute(_STAGE, {"turn_id": turn_id, "name": name, "text_sealed": sealed})
         append(db, self._ring, turn_id, events)
 
     def _ours(self, db: Connection, turn_id: str) -> bool:
         # Locked, so that no other worker takes the turn over between this look and the writing.
-        query = select(TurnRow.id).where(
-            TurnRow.id == turn_id, TurnRow.lease_owner == self._owner, TurnRow.status == "running"
-        )
-        return db.execute(query.with_for_update()).first() is not None
+        return db.execute(_OURS, {"b_turn": turn_id, "b_owner": self._owner}).first() is not None
 
     async def _turns(self, which: Any) -> list[TurnRecord]:
         return await self._db.run(lambda db: turns(db, self._ring, which), reading=True)
@@ -304,3 +296,30 @@ class Journal:
 
 def _cancelled(db: Connection, turn_id: str) -> EventData:
     return {"type": "cancelled", "seq": last_event(db, turn_id) + 1, "turn_id": turn_id}
+
+
+# Statements of every turn are made once: to make one takes longer than to run it.
+_TURNS, _SESSIONS = cast("Table", TurnRow.__table__), cast("Table", SessionRow.__table__)
+_this = _TURNS.c.id == bindparam("b_turn")
+_mine = _TURNS.c.lease_owner == bindparam("b_owner")
+_STAGE = insert(cast("Table", StageRow.__table__))
+_OURS = select(_TURNS.c.id).where(_this, _mine, _TURNS.c.status == "running").with_for_update()
+_FINISH = (
+    update(_TURNS)
+    .where(_this, _TURNS.c.status.in_(OPEN))
+    .values(
+        status=bindparam("b_status"),
+        finished=bindparam("b_now"),
+        lease_owner=None,
+        degraded=bindparam("b_degraded"),
+        card=bindparam("b_card"),
+        reply_sealed=bindparam("b_reply"),
+        level=func.coalesce(bindparam("b_level"), _TURNS.c.level),
+    )
+)
+_FINISH_OWN = _FINISH.where(_mine)
+_CRISIS = (
+    update(_SESSIONS)
+    .where(_SESSIONS.c.id == select(_TURNS.c.session_id).where(_this).scalar_subquery())
+    .values(crisis=bindparam("b_crisis"))
+)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, or_, select
 
 from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.tables import EventRow, TurnRow
@@ -55,28 +55,35 @@ def turns(db: Connection, ring: KeyRing, which: ColumnElement[bool]) -> list[Tur
 
 def whole_post(db: Connection, ring: KeyRing, turn: TurnRecord) -> str:
     """The turn's post, after those that were joined into it."""
-    mine = and_(TurnRow.session_id == turn.session_id, TurnRow.joined_into == turn.id)
-    query = select(TurnRow.id, TurnRow.post_sealed).where(mine).order_by(TurnRow.number)
-    return "\n".join([*(_post(ring, row) for row in db.execute(query)), turn.post])
+    rows = db.execute(_JOINED, {"b_session": turn.session_id, "b_turns": [turn.id]})
+    return "\n".join([*(_post(ring, row) for row in rows), turn.post])
 
 
-def said(db: Connection, ring: KeyRing, session_id: str, before: int | None, limit: int) -> list[Said]:
-    """The last `limit` answered turns of the session, oldest first; only those before number `before`."""
-    answered = and_(TurnRow.session_id == session_id, TurnRow.status == "committed", TurnRow.joined_into.is_(None))
-    if before is not None:
-        answered = and_(answered, TurnRow.number < before)
-    columns = (TurnRow.id, TurnRow.number, TurnRow.post_sealed, TurnRow.reply_sealed)
-    rows = db.execute(select(*columns).where(answered).order_by(TurnRow.number.desc()).limit(limit)).all()[::-1]
-    if not rows:
-        return []
-    joined: dict[str, list[str]] = {}
-    within = and_(TurnRow.session_id == session_id, TurnRow.joined_into.in_([row.id for row in rows]))
-    for row in db.execute(
-        select(TurnRow.id, TurnRow.post_sealed, TurnRow.joined_into).where(within).order_by(TurnRow.number)
-    ):
-        joined.setdefault(row.joined_into, []).append(_post(ring, row))
+def said(
+    db: Connection, ring: KeyRing, session_id: str, before: int | None, limit: int, *, joined: bool = True
+) -> list[Said]:
+    """The last `limit` answered turns of the session, oldest first.
+
+    Args:
+        db: where.
+        ring: of the texts.
+        session_id: whose.
+        before: only turns before this number; None for all.
+        limit: how many.
+        joined: whether posts may have been joined in the session.
+    """
+    given = {"b_session": session_id, "b_before": before or 2**31 - 1, "b_limit": limit}
+    rows = db.execute(_SAID, given).all()[::-1]
+    before_it: dict[str, list[str]] = {}
+    if rows and joined:
+        for row in db.execute(_JOINED, {"b_session": session_id, "b_turns": [row.id for row in rows]}):
+            before_it.setdefault(row.joined_into, []).append(_post(ring, row))
     return [
-        (row.id, "\n".join([*joined.get(row.id, []), _post(ring, row)]), _reply(ring, row.id, row.reply_sealed) or "")
+        (
+            row.id,
+            "\n".join([*before_it.get(row.id, []), _post(ring, row)]),
+            _reply(ring, row.id, row.reply_sealed) or "",
+        )
         for row in rows
     ]
 
@@ -92,17 +99,41 @@ def append(db: Connection, ring: KeyRing, turn_id: str, events: Sequence[EventDa
             }
             for event in events
         ]
-        db.execute(insert(EventRow), rows)
+        db.execute(_APPEND, rows)
 
 
 def last_event(db: Connection, turn_id: str) -> int:
     """Sequence number of the turn's last event, 0 without one."""
-    return db.scalar(select(func.max(EventRow.seq)).where(EventRow.turn_id == turn_id)) or 0
+    return db.scalar(_LAST, {"b_turn": turn_id}) or 0
 
 
 def free_at(now: datetime) -> ColumnElement[bool]:
     """Whether a waiting turn may begin: more words may come until then."""
     return or_(TurnRow.not_before.is_(None), TurnRow.not_before <= now)
+
+
+# Statements of every turn are made once: to make one takes longer than to run it.
+_TURNS, _EVENTS = cast("Table", TurnRow.__table__), cast("Table", EventRow.__table__)
+_APPEND = insert(_EVENTS)
+_LAST = select(func.max(_EVENTS.c.seq)).where(_EVENTS.c.turn_id == bindparam("b_turn"))
+_SAID = (
+    select(_TURNS.c.id, _TURNS.c.post_sealed, _TURNS.c.reply_sealed)
+    .where(
+        _TURNS.c.session_id == bindparam("b_session"),
+        _TURNS.c.status == "committed",
+        _TURNS.c.joined_into.is_(None),
+        _TURNS.c.number < bindparam("b_before"),
+    )
+    .order_by(_TURNS.c.number.desc())
+    .limit(bindparam("b_limit"))
+)
+_JOINED = (
+    select(_TURNS.c.id, _TURNS.c.post_sealed, _TURNS.c.joined_into)
+    .where(
+        _TURNS.c.session_id == bindparam("b_session"), _TURNS.c.joined_into.in_(bindparam("b_turns", expanding=True))
+    )
+    .order_by(_TURNS.c.number)
+)
 
 
 def _record(ring: KeyRing, row: Any) -> TurnRecord:

@@ -1,0 +1,65 @@
+"""`empathy-r1 data`: from posts and answers to what the stages train on."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from empathy_r1.plugin.cli._common import errors
+
+app = typer.Typer(help="From posts and answers to what the stages train on.", no_args_is_help=True)
+
+
+@app.command()
+def clean(
+    files: Annotated[list[Path], typer.Argument(help="Posts with answers, or dialogues; JSONL (docs/training.md).")],
+    out: Annotated[Path, typer.Option(help="Folder for train, validation, test and the data card.")],
+) -> None:
+    """Leaves out adverts, near-duplicates and short answers, scrubs personal data, splits by question."""
+    with errors():
+        from empathy_r1.training.data.clean import build
+        from empathy_r1.training.data.questions import read
+
+        typer.echo(json.dumps(build((q for file in files for q in read(file)), out), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def annotate(
+    questions: Annotated[Path, typer.Argument(help="A file that `data clean` wrote.")],
+    out: Annotated[Path, typer.Option(help="Samples with chains, JSONL; run again to go on after a kill.")],
+    url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint of the teacher, up to /v1.")],
+    model: Annotated[str, typer.Option(help="The teacher's name there.")],
+    key_env: Annotated[str, typer.Option(help="Environment variable with the endpoint's key.")] = "OPENAI_API_KEY",
+    concurrency: Annotated[int, typer.Option(help="Requests under way at once.")] = 16,
+) -> None:
+    """Chain-of-Empathy annotation by a teacher: validated, repaired, filtered, cached."""
+    with errors():
+        from empathy_r1.training.data.questions import read
+        from empathy_r1.training.data.teacher import annotate as run
+
+        key = os.environ.get(key_env) or "none"
+        work = run(list(read(questions)), out, url=url, model=model, key=key, concurrency=concurrency)
+        typer.echo(json.dumps(asyncio.run(work), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def pairs(
+    out: Annotated[Path, typer.Option(help="File of pairs to write, JSONL.")],
+    samples: Annotated[Path | None, typer.Option(help="Samples with chains, JSONL.")] = None,
+    corpus: Annotated[list[str] | None, typer.Option(help="A split of the corpus; may be given several times.")] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Use the bank's other half of poor sentences.")] = False,
+    fold: Annotated[str | None, typer.Option(help="K/OF: only posts of fold K of OF.")] = None,
+    most: Annotated[int, typer.Option(help="At most so many samples.")] = 6000,
+) -> None:
+    """Tiered preference pairs for the reward model."""
+    with errors():
+        from empathy_r1.training.pairs import main
+
+        arguments = ["--out", str(out), "--most", str(most), *(["--held-out"] if held_out else [])]
+        arguments += ["--samples", str(samples)] if samples else []
+        arguments += ["--corpus", *corpus] if corpus else []
+        arguments += ["--fold", *fold.split("/")] if fold else []
+        main(arguments)
