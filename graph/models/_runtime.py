@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from empathy_r1.graph.errors import PromptTooLongError
+from empathy_r1.graph.models import _grounding
 from empathy_r1.graph.models._decoder import FEED, Cache, Decoder
+from empathy_r1.graph.models._grounding import Quotes, Vocabulary
 from empathy_r1.graph.models._pool import Pool
 from empathy_r1.graph.models._sampling import choose
 from empathy_r1.graph.models._text import ChatText
@@ -64,6 +66,8 @@ class Runtime:
     def __init__(self, folder: Path, threads: int, parallel: int, slots: int, cache_bytes: int) -> None:
         self.decoder = Decoder(folder, threads, parallel)
         self.text = ChatText(folder)
+        self.grounding = _grounding.read(folder)
+        self.vocabulary = Vocabulary(*self.text.vocabulary()) if self.grounding else None
         self.pool = Pool(self.decoder, cache_bytes)
         self._workers = ThreadPoolExecutor(slots, thread_name_prefix="embedded-model")
 
@@ -97,7 +101,7 @@ class Runtime:
         stops, words = StopText(options.stop), self.text.detokenizer()
         with self.pool.lease(prompt) as cache:
             cached, written = len(cache.tokens), 0
-            tokens = self._tokens(cache, prompt, options, cancelled)
+            tokens = self._tokens(cache, prompt, options, self._quotes(messages), cancelled)
             for token in itertools.islice(tokens, limit):
                 if token in self.decoder.ends:
                     break
@@ -115,8 +119,20 @@ class Runtime:
             yield from filter(None, [stops.rest()])
             yield Done("stop", len(prompt), cached, written)
 
+    def _quotes(self, messages: Sequence[BaseMessage]) -> Quotes | None:
+        if self.vocabulary is None:
+            return None
+        posts = [message.text for message in messages if isinstance(message, HumanMessage)]
+        written = messages[-1].text if isinstance(messages[-1], AIMessage) else ""
+        return Quotes(self.grounding, self.vocabulary, posts, written)
+
     def _tokens(
-        self, cache: Cache, prompt: Sequence[int], options: Options, cancelled: threading.Event
+        self,
+        cache: Cache,
+        prompt: Sequence[int],
+        options: Options,
+        quotes: Quotes | None,
+        cancelled: threading.Event,
     ) -> Iterator[int]:
         dice = np.random.default_rng(options.seed)
         new = list(prompt[len(cache.tokens) :])
@@ -126,13 +142,15 @@ class Runtime:
             if new := new[FEED:]:
                 continue
             token = choose(
-                logits,
+                quotes.mask(logits) if quotes else logits,
                 temperature=options.temperature,
                 top_p=options.top_p,
                 repetition_penalty=options.repetition_penalty,
                 seen=seen,
                 dice=dice,
             )
+            if quotes:
+                quotes.take(token)
             yield token
             seen.append(token)
             new = [token]

@@ -81,6 +81,10 @@ class ChatText:
         """Tokens of `text` as the content of a message."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def vocabulary(self) -> tuple[dict[str, int], list[int]]:
+        """Spelling -> token, and the tokens that the tokenizer was given beside its own."""
+        return self._tokenizer.get_vocab(with_added_tokens=True), list(self._tokenizer.get_added_tokens_decoder())
+
     def detokenizer(self) -> "Detokenizer":
         """Turns the tokens of one answer into text."""
         return Detokenizer(self._tokenizer)

@@ -77,6 +77,12 @@ def _say(forms: tuple[str, ...], dice: random.Random, words: str) -> str:
     return dice.choice(forms).format(words.rstrip("。.，,；;！!？?"))
 
 
+def quoting() -> list[str]:
+    """What stands before the opening mark wherever a reply says the person's words back."""
+    forms = (form for table in (_OPEN, _BACK, _BELIEF) for lines in table.values() for form in lines)
+    return sorted({form.partition("“")[0] for form in forms})
+
+
 def _text(table: tuple[object, ...], key: str, zh: bool) -> str:
     label = find(table, key)  # type: ignore[arg-type]
     if label is None:
