@@ -52,3 +52,13 @@ class AdapterError(TrainingError):
 
 class TeacherError(TrainingError):
     """The teacher model cannot be reached or used at all."""
+
+
+class RunError(TrainingError):
+    """A folder holds no finished run."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(
+            f"No finished run in {run}: expected its metrics.json. Give the `output` of a configuration, "
+            "or finish the run with --resume."
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empathy_r1.graph.chat_template import CHAT_TEMPLATE
+from empathy_r1.training import report
 from empathy_r1.training.config import Lora, Run
 from empathy_r1.training.errors import AdapterError
 from empathy_r1.training.initial import look_back
@@ -150,7 +151,7 @@ def _is_json(path: Path) -> bool:
 
 
 def save(trainer: Any, tokenizer: "PreTrainedTokenizerFast", config: Run, metrics: Mapping[str, Any]) -> None:
-    """Writes `model/` and `metrics.json` under `config.output`."""
+    """Writes `model/` with its card, `metrics.json` and the report under `config.output`."""
     target = config.output / "model"
     if getattr(trainer.model, "generation_config", None) is not None:
         trainer.model.generation_config.eos_token_id = tokenizer.eos_token_id
@@ -158,8 +159,12 @@ def save(trainer: Any, tokenizer: "PreTrainedTokenizerFast", config: Run, metric
     trainer.save_model(str(target))
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(target)
-        text = json.dumps({"metrics": metrics, "log": trainer.state.log_history}, indent=1)
+        stage = type(config).__name__.removesuffix("Config").lower()
+        told = {"stage": stage, "config": config.model_dump(mode="json"), "metrics": metrics}
+        text = json.dumps({**told, "log": trainer.state.log_history}, indent=1)
         (config.output / "metrics.json").write_text(text, encoding="utf-8")
+        report.write([config.output], config.output)
+        (target / "README.md").write_text(report.card(told), encoding="utf-8")
 
 
 def size(config: Run) -> dict[str, Any]:

@@ -49,7 +49,8 @@ _PERSONAL: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "名字",
         "name",
         re.compile(
-            r"(?<=我叫)(?![他她它你您我人爸妈孩])[\u4e00-\u9fff]{2,3}(?=[，。,.、！]|$)|(?<=[Mm]y name is )[A-Z][a-z]+(?: [A-Z][a-z]+)?"
+            r"(?<=我叫)(?![他她它你您我人爸妈孩])[\u4e00-\u9fff]{2,3}(?=[，。,.、！]|$)"
+            r"|(?<=[Mm]y name is )[A-Z][a-z]+(?: [A-Z][a-z]+)?"
         ),
     ),
 )
