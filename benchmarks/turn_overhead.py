@@ -32,8 +32,7 @@ from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from support.databases import postgres
+sys.path.insert(0, str(Path(__file__).parent))
 
 POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。" * 12
 CHAIN: dict[wire.Section, str] = {
@@ -117,7 +116,9 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address = f"sqlite+aiosqlite:///{folder}/bench.db"
         if given.database == "postgres":
-            address = stack.enter_context(postgres())
+            from postgres_server import Server
+
+            address = stack.enter_context(Server()).address
         print(json.dumps(asyncio.run(measure(address, folder, given.turns, given.at_once, given.per_session))))
 
 

@@ -66,7 +66,8 @@ class Committed(_Event):
     chain: Chain | None = None
     timings: dict[str, Timing] = {}
     joined_into: str | None = None
-    """The later turn of the session that answers this post together with its own; `reply` is empty then."""
+    """The later turn of the session that answers this post together with its own, unless it was joined itself into
+    one that came after; `reply` is empty then."""
 
 
 class Failed(_Event):

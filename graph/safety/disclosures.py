@@ -95,6 +95,8 @@ def due(
     if any(row["when"] == "start" for row in rules):
         # The start notice says what the repeated ones say.
         rules = [row for row in rules if row["when"] not in ("absence", "every")]
+    elif any(row["when"] == "absence" for row in rules):
+        rules = [row for row in rules if row["when"] != "every"]
     return [Disclosure(row["id"], row["when"], row[locale], tuple(row["laws"])) for row in rules]
 
 

@@ -19,8 +19,12 @@ def serve(
         import uvicorn
 
         from empathy_r1.integrations.app import create_app
+        from empathy_r1.plugin.cli._server import DrainingServer
 
         chosen = settings(host=host, port=port, model_url=model_url, model=model, database_url=database_url)
         app = create_app(chosen)
         typer.echo(f"Empathy-R1: http://{'localhost' if chosen.host == '127.0.0.1' else chosen.host}:{chosen.port}/")
-        uvicorn.run(app, host=chosen.host, port=chosen.port, log_level="warning", timeout_graceful_shutdown=30)
+        server = DrainingServer(uvicorn.Config(app, host=chosen.host, port=chosen.port, log_level="warning"))
+        server.run()
+        if not server.started:
+            raise typer.Exit(3)

@@ -23,3 +23,5 @@ EN_POST = (
     "I do not dare to say that I am tired, because she needs the quiet more than I do. I would like somebody to tell "
     "me that I am not useless. I only want to sleep well for once and still want to get up the next day."
 )
+POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+CRISIS = "我不想活了，今晚就想结束这一切"

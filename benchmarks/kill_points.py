@@ -1,0 +1,245 @@
+"""Kills worker processes at random moments under load, and looks into the database for what that did.
+
+    python benchmarks/kill_points.py --kills 2000 --database sqlite
+    python benchmarks/kill_points.py --kills 2000 --database postgres
+    python benchmarks/kill_points.py --seconds 300 --restarts       # PostgreSQL itself goes down every few seconds
+
+`--workers` real processes share one database. Each is client and worker: its persons send posts with idempotency keys,
+and write a line to a file for each post that the engine accepted. A process is killed (SIGKILL) after a random time and
+another takes its place, until so many were killed. Then one process answers what is left, and the journal is compared
+with the files: turns that were accepted and have no answer, answers that stand twice (in the journal, or as two ends of
+one stream), streams with a gap, and turns of one session that overlap. Takeover is the time from a kill to the moment
+at which another process had the turn. Prints one JSON object; exit status 1 where anything was lost or doubled.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TextIO
+
+sys.path.insert(0, str(Path(__file__).parent))
+from turn_overhead import POST, Instant
+
+from empathy_r1.plugin.engine import EmpathyEngine
+from empathy_r1.plugin.errors import EngineError
+from empathy_r1.plugin.settings import Settings
+from empathy_r1.storage.crypto import new_key
+from empathy_r1.storage.errors import StorageError
+
+LEASE = 3.0
+
+
+class Slow(Instant):
+    """Takes a few hundredths of a second for each section, so that every moment of a turn can be hit."""
+
+    async def _astream(self, *given: Any, **more: Any) -> Any:
+        async for chunk in super()._astream(*given, **more):
+            await asyncio.sleep(random.uniform(0.005, 0.05))
+            yield chunk
+
+
+def settings(address: str, folder: Path) -> Settings:
+    keys = (folder / "keys").read_text()
+    return Settings(database_url=address, data_dir=folder, encryption_keys=keys, lease_seconds=LEASE, drain_seconds=1)
+
+
+async def work(address: str, folder: Path, persons: int, sent: TextIO, began: TextIO) -> None:
+    """One process: persons who write one post after the other, until it is killed."""
+
+    async def person(engine: EmpathyEngine) -> None:
+        session: str | None = None
+        count = 0
+        while True:
+            try:
+                if session is None or count >= 5:
+                    session, count = (await engine.create_session(locale="zh")).session_id, 0
+                key, text = uuid.uuid4().hex, f"{random.random()} {POST[:80]}"
+                count += 1
+                async for event in engine.stream(session, text, idempotency_key=key):
+                    if event.type == "accepted":
+                        print(event.turn_id, file=sent)
+            except (EngineError, StorageError):
+                await asyncio.sleep(0.2)
+
+    while True:
+        with contextlib.suppress(EngineError, StorageError):
+            async with EmpathyEngine.open(settings(address, folder), model=Slow()) as engine:
+                begin = engine._worker._begin
+
+                def noted(given: Any, begin: Any = begin) -> None:
+                    print(given[0].id, os.getpid(), time.time(), file=began)
+                    begin(given)
+
+                engine._worker._begin = noted  # type: ignore[method-assign]
+                print("ready", flush=True)
+                await asyncio.gather(*(person(engine) for _ in range(persons)))
+        await asyncio.sleep(0.5)
+
+
+def _notes(folder: Path, name: str) -> TextIO:
+    """A file of this process; each line is there as soon as it is printed, whatever becomes of the process."""
+    return (folder / f"{name}.{os.getpid()}").open("a", buffering=1)
+
+
+def start(address: str, folder: Path, persons: int) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, "--work", address, "--folder", str(folder), "--persons", str(persons)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def kill(address: str, folder: Path, workers: int, kills: int, persons: int, seconds: float) -> dict[int, float]:
+    """Kills until so many died or so long; returns process id -> moment (Unix time)."""
+    moments: dict[int, float] = {}
+    alive = [start(address, folder, persons) for _ in range(workers)]
+    for process in alive:
+        assert process.stdout is not None
+        process.stdout.readline()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and (not kills or len(moments) < kills):
+        time.sleep(random.uniform(0.05, 0.4))
+        if not kills:
+            continue
+        victim = random.randrange(workers)
+        process = alive[victim]
+        moments[process.pid] = time.time()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        alive[victim] = start(address, folder, persons)
+        if len(moments) % 50 == 0:
+            print(f"{len(moments)} killed", file=sys.stderr, flush=True)
+        # The newcomer gets so far that its turns can be hit, too.
+        fresh = alive[victim].stdout
+        assert fresh is not None
+        fresh.readline()
+    for process in alive:
+        process.kill()
+        process.wait()
+    return moments
+
+
+async def answer_the_rest(address: str, folder: Path) -> None:
+    from sqlalchemy import func, select
+
+    from empathy_r1.storage.tables import TurnRow
+    from empathy_r1.storage.turns import OPEN
+
+    query = select(func.count()).select_from(TurnRow).where(TurnRow.status.in_(OPEN))
+    async with EmpathyEngine.open(settings(address, folder), model=Slow()) as engine:
+        for _ in range(600):
+            if not await engine._parts.database.run(lambda db: db.scalar(query), reading=True):
+                return
+            await asyncio.sleep(0.5)
+
+
+async def judge(address: str, folder: Path, moments: dict[int, float]) -> dict[str, Any]:
+    from sqlalchemy import select
+
+    from empathy_r1.storage.tables import TurnRow
+
+    accepted = _accepted(folder)
+    found: dict[str, Any] = {"accepted": len(accepted), "lost": 0, "twice": 0, "gaps": 0, "overlaps": 0}
+    async with EmpathyEngine.open(settings(address, folder), model=Slow()) as engine:
+        journal = engine._parts.journal
+        columns = (TurnRow.id, TurnRow.session_id, TurnRow.status, TurnRow.attempts, TurnRow.number, TurnRow.finished)
+        rows = await engine._parts.database.run(lambda db: db.execute(select(*columns)).all(), reading=True)
+        by_id = {row.id: row for row in rows}
+        found["turns"] = len(rows)
+        found["statuses"] = {s: sum(row.status == s for row in rows) for s in {row.status for row in rows}}
+        found["taken_over"] = sum(row.attempts > 1 for row in rows)
+        found["lost"] += sum(by_id[turn].status != "committed" if turn in by_id else 1 for turn in accepted)
+        ends: dict[str, list[Any]] = {}
+        for row in rows:
+            events = await journal.events(row.id, 0)
+            last = [event for event in events if event["type"] in ("committed", "failed", "cancelled")]
+            found["twice"] += len(last) != 1 and row.status == "committed"
+            found["gaps"] += [event["seq"] for event in events] != list(range(1, len(events) + 1))
+            said = ""
+            for event in events:
+                if event["type"] == "token":
+                    said = event["text"] if event["reset"] else said + event["text"]
+            found["twice"] += bool(last) and last[-1]["type"] == "committed" and said != last[-1]["reply"]
+            ends.setdefault(row.session_id, []).append((row.number, row.finished))
+        for turns in ends.values():
+            finished = [at for _, at in sorted(turns) if at]
+            found["overlaps"] += finished != sorted(finished)
+        if moments:
+            found["takeover_seconds"] = _takeover(folder, moments)
+    return found
+
+
+def _accepted(folder: Path) -> set[str]:
+    """Ids of the turns that persons saw accepted; a last line may be cut."""
+    return {line for file in folder.glob("sent.*") for line in file.read_text().splitlines() if len(line) == 34}
+
+
+def _takeover(folder: Path, moments: dict[int, float]) -> dict[str, float]:
+    """Seconds from the kill of a turn's process to the moment at which another began it."""
+    began: dict[str, list[tuple[float, int]]] = {}
+    for file in folder.glob("began.*"):
+        for line in file.read_text().splitlines():
+            turn, process, at = line.split()
+            began.setdefault(turn, []).append((float(at), int(process)))
+    times = []
+    for beginnings in began.values():
+        for (_, before), (at, _) in itertools.pairwise(sorted(beginnings)):
+            if before in moments:
+                times.append(at - moments[before])
+    if len(times) < 2:
+        return {"n": len(times)}
+    cuts = statistics.quantiles(times, n=100)
+    return {"n": len(times), "p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "most": round(max(times), 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=7200.0)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--persons", type=int, default=4)
+    parser.add_argument("--restarts", action="store_true")
+    parser.add_argument("--work")
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args()
+    if given.work:
+        with contextlib.ExitStack() as files:
+            notes = [files.enter_context(_notes(given.folder, name)) for name in ("sent", "began")]
+            asyncio.run(work(given.work, given.folder, given.persons, *notes))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (folder / "keys").write_text(new_key("b"))
+        address = f"sqlite+aiosqlite:///{folder}/bench.db"
+        if given.database == "postgres" or given.restarts:
+            from postgres_server import Server
+
+            server = stack.enter_context(Server())
+            address = server.address
+            if given.restarts:
+                server.begin_restarts()
+        kills = 0 if given.restarts else given.kills
+        moments = kill(address, folder, given.workers, kills, given.persons, given.seconds)
+        if given.restarts:
+            server.end_restarts()
+        asyncio.run(answer_the_rest(address, folder))
+        found = asyncio.run(judge(address, folder, moments))
+        found |= {"database": address.partition("+")[0], "kills": len(moments)}
+        if given.restarts:
+            found["restarts"] = server.restarts
+        print(json.dumps(found))
+    sys.exit(any(found[name] for name in ("lost", "twice", "gaps", "overlaps")))
+
+
+if __name__ == "__main__":
+    main()
