@@ -9,10 +9,12 @@ from typing import Any
 from empathy_r1.graph.safety.help import help_for
 from empathy_r1.plugin.engine import UNSTORED, EmpathyEngine
 from empathy_r1.plugin.errors import SessionNotFoundError, StorageUnavailableError
-from empathy_r1.plugin.events import Event, Safety
+from empathy_r1.plugin.events import Committed, Event, Safety
 
 WITHDRAWN = "\n\n（上面的话收回，以下面为准。/ Please disregard the above; this stands instead.）\n\n"
 """Said on a wire that cannot take words back."""
+JOINED = "（这段和你接着写的一起回复。/ This is answered together with what you wrote next.）"
+"""Said for a post whose reply stands under a later one."""
 NOBODY = "-"
 """Whose tenant nobody is: no session is in it."""
 
@@ -48,6 +50,11 @@ async def events_for(
 def notices(event: Safety) -> str:
     """The disclosures of the event as text; empty where there are none."""
     return "\n".join(str(row["text"]) for row in event.disclosures)
+
+
+def words_of(done: Committed) -> str:
+    """The reply, or words for where it is."""
+    return JOINED if done.joined_into else done.reply
 
 
 def card_text(card: dict[str, Any] | None) -> str:

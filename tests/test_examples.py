@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from support.models import ZH_CHAIN
+from empathy_r1.plugin.settings import Settings
+from empathy_r1.storage.crypto import new_key
+
+from support.models import ZH_CHAIN, ScriptedModel
+from support.web_server import Doors
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+DOORS = ("chat_api.py", "langchain_chat.py", "openai_sdk.py", "rasa_rest.py", "rasa_socketio.py")
 
 
 def run(name: str, *args: str, **env: str) -> str:
@@ -26,8 +31,12 @@ def run(name: str, *args: str, **env: str) -> str:
 
 def test_every_example_is_run_here():
     assert {p.name for p in EXAMPLES.glob("*.py")} == {
-        "embed_as_subgraph.py", "embed_with_checkpointer.py", "hosted_model.py",
+        "embed_as_subgraph.py", "embed_with_checkpointer.py", "embed_with_interrupt.py", "hosted_model.py",
     }  # fmt: skip
+    assert {p.name for p in (EXAMPLES / "doors").glob("*.py")} == set(DOORS)
+    pages = {p.name for p in (EXAMPLES / "front_ends").glob("*.html")}
+    opened = (Path(__file__).parent / "integrations/rasa/test_front_ends.py").read_text(encoding="utf-8")
+    assert pages == {name for name in pages if f'visit("{name}"' in opened}
 
 
 def test_as_a_subgraph():
@@ -39,6 +48,28 @@ def test_as_a_subgraph():
 def test_with_a_checkpointer(tmp_path):
     pytest.importorskip("langgraph.checkpoint.sqlite")
     assert "4 messages are kept" in run("embed_with_checkpointer.py", str(tmp_path / "kept.db"))
+
+
+def test_a_counsellor_reads_it_first():
+    said = run("embed_with_interrupt.py")
+    assert said.count("（咨询师已读）") == 1
+    assert "2 messages in the talk" in said
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("doors")
+    settings = Settings(
+        database_url=f"sqlite+aiosqlite:///{folder}/d.db", data_dir=folder, encryption_keys=new_key("t"), region="CN"
+    )
+    with Doors(settings, ScriptedModel(script=ZH_CHAIN)) as doors:
+        yield f"http://127.0.0.1:{doors.line.port}"
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_at_a_door(name, address):
+    said = run(f"doors/{name}", address).split()
+    assert " ".join(ZH_CHAIN["response"].split()) in " ".join(said)
 
 
 class _Hosted(BaseHTTPRequestHandler):

@@ -29,7 +29,8 @@ async def completion(first: Event, events: AsyncIterator[Event], model: str, pro
             case Safety():
                 card, notices = event.card or card, [*notices, hosts.notices(event)]
             case Committed():
-                text = "\n\n".join(part for part in (*notices, event.reply, _beside(card, event.reply)) if part)
+                said = hosts.words_of(event)
+                text = "\n\n".join(part for part in (*notices, said, _beside(card, said)) if part)
                 choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
                 head = _head(event.turn_id, model, "chat.completion")
                 return head | {"choices": [choice | {"logprobs": None}], "usage": _usage(prompt, text, event)}
@@ -74,7 +75,7 @@ async def lines(
                 case Token():
                     piece = (hosts.WITHDRAWN if event.reset and said else "") + event.text
                 case Committed():
-                    piece = event.reply if not said else ""
+                    piece = hosts.words_of(event) if not said else ""
                     piece += f"\n\n{text}" if (text := _beside(card, said + piece)) else ""
                     said += piece
                     if piece:

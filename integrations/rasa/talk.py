@@ -123,7 +123,7 @@ async def _pieces(events: AsyncIterator[Event], until: float) -> AsyncGenerator[
                 said = True
             case Committed() as event:
                 if not said:
-                    yield {"text": event.reply}
+                    yield {"text": hosts.words_of(event)}
                 for one in card_messages(card, event.reply):
                     yield {"text": f"\n{one['text']}"} if "text" in one else one
                 return
@@ -170,7 +170,8 @@ async def _turn(engine: EmpathyEngine, sender: str, text: str, tenant: str, key:
                 card = event.card or card
                 before += [{"text": _whole(words)}] if (words := hosts.notices(event)) else []
             case Committed():
-                return [*before, {"text": _whole(event.reply)}, *card_messages(card, event.reply)]
+                said = hosts.words_of(event)
+                return [*before, {"text": _whole(said)}, *card_messages(card, said)]
             case Failed():
                 raise TurnFailedError(event.code, event.message, turn_id=event.turn_id, retryable=event.retryable)
     raise TurnFailedError("cancelled", "这一轮已经停下。The turn was stopped.", turn_id="", retryable=True)

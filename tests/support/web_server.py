@@ -3,10 +3,14 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
+
+from empathy_r1.integrations.app import create_app
+from empathy_r1.plugin.engine import EmpathyEngine
 
 FLAGS = [
     "--no-sandbox",
@@ -103,3 +107,28 @@ async def browser():
             yield chrome
         finally:
             await chrome.close()
+
+
+class Doors:
+    """Our application on a port and in a loop of its own, for as long as the tests run."""
+
+    def __init__(self, settings, model=None):
+        self.settings, self.model, self.line = settings, model, None
+        self._up, self._loop, self._end = threading.Event(), None, None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._up.wait(300)
+        return self
+
+    def __exit__(self, *ended):
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(30)
+
+    async def _serve(self):
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        app = create_app(self.settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=self.model))
+        async with live(app) as self.line:
+            self._up.set()
+            await self._end.wait()

@@ -1,7 +1,6 @@
 """The bot of examples/rasa on a real Rasa server, which asks our action server."""
 
 import asyncio
-import threading
 import uuid
 
 import httpx
@@ -9,46 +8,19 @@ import pytest
 import socketio
 
 from empathy_r1.graph import wire
-from empathy_r1.integrations.app import create_app
 from empathy_r1.integrations.rasa import bot, talk
-from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
 from support.rasa_server import RasaServer, missing
-from support.web_server import live
+from support.web_server import Doors
 from tiers import require
 
 POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 REPLY = ZH_CHAIN["response"].replace("\n\n", "\n \n")
 TOKEN = "a-token"
-
-
-class Doors:
-    """Our application on a port and in a loop of its own, for as long as the tests run."""
-
-    def __init__(self, settings, model=None):
-        self.settings, self.model, self.line = settings, model, None
-        self._up, self._loop, self._end = threading.Event(), None, None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._up.wait(120)
-        return self
-
-    def __exit__(self, *ended):
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(30)
-
-    async def _serve(self):
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        app = create_app(self.settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=self.model))
-        async with live(app) as self.line:
-            self._up.set()
-            await self._end.wait()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,11 +20,33 @@ FIRST = ZH_CHAIN["response"].split("\n\n")[0]
 LAST = ZH_CHAIN["response"].split("\n\n")[1]
 
 
+class Clock:
+    """The time that the engine sees."""
+
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def __call__(self):
+        return datetime.now(UTC) + self.ahead
+
+
 @pytest.fixture
-async def line(settings, model):
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def changed():
+    """Settings that a test wants otherwise."""
+    return {}
+
+
+@pytest.fixture
+async def line(settings, model, clock, changed):
     require("browser", None if chromium() else "no Chromium (Debian: chromium)")
     pytest.importorskip("playwright", reason="playwright is not installed (tests/environments/browser.sh)")
-    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
+    settings = settings.model_copy(update=changed)
+    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model, clock=clock))
     async with live(app) as line:
         yield line
 
@@ -327,3 +350,43 @@ async def test_right_to_left_text_and_hosts(visit):
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     mark = await page.locator(".mark").bounding_box()
     assert mark["x"] > 550
+
+
+@pytest.mark.parametrize("changed", [{"reveal_chain": True}])
+async def test_the_chain_is_shown_where_the_operator_reveals_it(visit):
+    page = await visit()
+    await send(page, POST)
+    await replied(page)
+    chain = page.locator("details.chain")
+    assert not await chain.locator("dl").is_visible()
+    await chain.locator("summary").click()
+    seen = await chain.inner_text()
+    assert all(part in seen for part in ("怕爸妈失望", "我不行", "先被听见", "憋着的委屈"))
+
+
+async def test_a_break_is_offered_after_hours_and_notices_stay_after_a_reload(visit, clock):
+    page = await visit()
+    for _ in range(9):
+        await send(page, POST)
+        await page.locator("article").last.locator(".foot button").first.wait_for()
+        clock.ahead += timedelta(minutes=25)
+    offered = page.locator("article .note", has_text="两个小时")
+    await offered.first.get_by_role("button", name="歇一会儿").click()
+    await page.locator("dialog .breath").wait_for()
+    await page.keyboard.press("Escape")
+    said = await offered.first.inner_text()
+    await page.reload()
+    assert await page.locator("article .note", has_text="两个小时").first.inner_text() == said
+
+
+@pytest.mark.parametrize("changed", [{"double_texting": "coalesce", "coalesce_seconds": 2.0}])
+async def test_posts_sent_in_a_row_are_answered_together(visit):
+    page = await visit()
+    await send(page, POST)
+    await send(page, "我还想说，我其实很怕接电话。")
+    await replied(page)
+    await page.locator("article", has_text=POST).get_by_text("请看下面").wait_for()
+    assert await page.locator(".reply").count() == 1
+    await page.reload()
+    await replied(page)
+    await page.locator("article", has_text=POST).get_by_text("请看下面").wait_for()
