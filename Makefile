@@ -1,4 +1,4 @@
-# make run: the chat page with the embedded model.   make test: everything.   make check: lint and types.
+# make run: the chat page with the embedded model.   make test: everything.   make check: lint, types, corpus.
 .PHONY: run test check format clean
 .DEFAULT_GOAL := run
 
@@ -21,6 +21,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addprefix -p empathy_r1.,graph storage plugin integrations training)
+	$(BIN)/python -m empathy_r1.training.corpus.validate
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
