@@ -35,6 +35,8 @@ class VLLMServer:
     model: Path = TINY_MODEL
     name: str = "tiny"
     port: int = 0
+    extra: tuple[str, ...] = ()
+    """More arguments of `vllm serve`."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -54,6 +56,7 @@ class VLLMServer:
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *("--dtype", "float32", "--max-model-len", str(CONTEXT), "--enforce-eager", "--block-size", str(BLOCK)),
             "--enable-prompt-tokens-details",
+            *self.extra,
         ]
         environment = os.environ | {
             "VLLM_CPU_KVCACHE_SPACE": "1",

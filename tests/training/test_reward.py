@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 
 from empathy_r1.training.config import EmbeddingConfig, RewardConfig
-from empathy_r1.training.data.grammar import samples
-from empathy_r1.training.data.sample import Sample
 from empathy_r1.training.pairs import from_samples, read_pairs, write
 
-from support.tiny_models import TINY, make_data
+from support.tiny_models import TINY, make_data, short
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 MADE = ("generic", "advice_only", "over_validating", "unsafe", "label_stuffed", "lecturing")
@@ -22,15 +20,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("trl")
     made = tmp_path_factory.mktemp("reward")
     make_data(made)
-    pairs = list(from_samples(_short(300, 1), 1, tiers=4))
+    pairs = list(from_samples(short("zh", 120, 1), 1, tiers=4))
     random.Random(0).shuffle(pairs)
     write(made / "pairs.jsonl", pairs)
-    write(made / "held_out_pairs.jsonl", from_samples(_short(60, 9), 2, part="held_out", tiers=6))
+    write(made / "held_out_pairs.jsonl", from_samples(short("zh", 30, 9), 2, part="held_out", tiers=6))
     return made
-
-
-def _short(count: int, seed: int) -> list[Sample]:
-    return [s for s in samples("zh", count, seed) if len(s["post"]) < 120]
 
 
 @pytest.fixture(scope="module")
