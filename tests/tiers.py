@@ -1,4 +1,4 @@
-"""Tiers of the suite that need a component of their own: vllm, postgres, rasa, browser."""
+"""Tiers of the suite that need a component of their own: vllm, postgres, rasa, browser, langgraph."""
 
 import os
 
