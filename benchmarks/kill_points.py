@@ -21,11 +21,12 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,7 +57,9 @@ def settings(address: str, folder: Path) -> Settings:
     return Settings(database_url=address, data_dir=folder, encryption_keys=keys, lease_seconds=LEASE, drain_seconds=1)
 
 
-async def work(address: str, folder: Path, persons: int, sent: TextIO, began: TextIO) -> None:
+async def work(
+    address: str, folder: Path, persons: int, ready: Callable[[], object], sent: TextIO, began: TextIO
+) -> None:
     """One process: persons who write one post after the other, until it is killed."""
 
     async def person(engine: EmpathyEngine) -> None:
@@ -84,7 +87,7 @@ async def work(address: str, folder: Path, persons: int, sent: TextIO, began: Te
                     begin(given)
 
                 engine._worker._begin = noted  # type: ignore[method-assign]
-                print("ready", flush=True)
+                ready()
                 await asyncio.gather(*(person(engine) for _ in range(persons)))
         await asyncio.sleep(0.5)
 
@@ -94,38 +97,53 @@ def _notes(folder: Path, name: str) -> TextIO:
     return (folder / f"{name}.{os.getpid()}").open("a", buffering=1)
 
 
-def start(address: str, folder: Path, persons: int) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, "--work", address, "--folder", str(folder), "--persons", str(persons)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def start(address: str, folder: Path, persons: int) -> tuple[int, int]:
+    """A process of its own, forked so that it need not load anything: its id, and a pipe that says when it works."""
+    heard, said = os.pipe()
+    if pid := os.fork():
+        os.close(said)
+        return pid, heard
+    try:
+        random.seed()
+        with contextlib.ExitStack() as files:
+            notes = [files.enter_context(_notes(folder, name)) for name in ("sent", "began")]
+            asyncio.run(work(address, folder, persons, lambda: os.write(said, b"."), *notes))
+    finally:
+        os._exit(1)
+
+
+async def warm_up(address: str, folder: Path) -> None:
+    """Makes the tables, and loads what is loaded at the first turn."""
+    async with EmpathyEngine.open(settings(address, folder), model=Instant()) as engine:
+        session = (await engine.create_session(locale="zh")).session_id
+        for text in (POST, "我不想活了"):
+            await engine.turn(session, text)
 
 
 def kill(address: str, folder: Path, workers: int, kills: int, persons: int, seconds: float) -> dict[int, float]:
     """Kills until so many died or so long; returns process id -> moment (Unix time)."""
     moments: dict[int, float] = {}
     alive = [start(address, folder, persons) for _ in range(workers)]
-    for process in alive:
-        assert process.stdout is not None
-        process.stdout.readline()
+    for _, heard in alive:
+        os.read(heard, 1)
     end = time.monotonic() + seconds
     while time.monotonic() < end and (not kills or len(moments) < kills):
         time.sleep(random.uniform(0.05, 0.4))
         if not kills:
             continue
         victim = random.randrange(workers)
-        process = alive[victim]
-        moments[process.pid] = time.time()
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        alive[victim] = start(address, folder, persons)
+        pid, heard = alive[victim]
+        moments[pid] = time.time()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(heard)
         if len(moments) % 50 == 0:
             print(f"{len(moments)} killed", file=sys.stderr, flush=True)
-        # The newcomer gets so far that its turns can be hit, too.
-        fresh = alive[victim].stdout
-        assert fresh is not None
-        fresh.readline()
-    for process in alive:
-        process.kill()
-        process.wait()
+        alive[victim] = start(address, folder, persons)
+        os.read(alive[victim][1], 1)  # the newcomer gets so far that its turns can be hit, too
+    for pid, _ in alive:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     return moments
 
 
@@ -210,13 +228,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--persons", type=int, default=4)
     parser.add_argument("--restarts", action="store_true")
-    parser.add_argument("--work")
-    parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
-    if given.work:
-        with contextlib.ExitStack() as files:
-            notes = [files.enter_context(_notes(given.folder, name)) for name in ("sent", "began")]
-            asyncio.run(work(given.work, given.folder, given.persons, *notes))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "keys").write_text(new_key("b"))
@@ -226,9 +238,10 @@ def main() -> None:
 
             server = stack.enter_context(Server())
             address = server.address
-            if given.restarts:
-                server.begin_restarts()
+        asyncio.run(warm_up(address, folder))
         kills = 0 if given.restarts else given.kills
+        if given.restarts:
+            threading.Timer(5.0, server.begin_restarts).start()  # no other thread is there while processes are forked
         moments = kill(address, folder, given.workers, kills, given.persons, given.seconds)
         if given.restarts:
             server.end_restarts()

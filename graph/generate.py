@@ -26,6 +26,10 @@ RETRY_TEMPERATURE = 0.7
 """A second try at the same words needs other dice."""
 
 
+class OutOfTimeError(Exception):
+    """The model did not speak until `Ask.until`."""
+
+
 @dataclass(slots=True)
 class Ask:
     """One request to the model: for the first section that `chain` lacks, or for all from there on."""
@@ -66,7 +70,7 @@ class Ask:
 
         Raises:
             ModelError: the model cannot be reached, does not exist, or has no room for the prompt.
-            TimeoutError: it did not speak in time.
+            OutOfTimeError: it did not speak in time.
         """
         messages, options = self._request()
         started = time.perf_counter()
@@ -97,8 +101,13 @@ class Ask:
     async def _next(self, chunks: AsyncGenerator[AIMessageChunk]) -> AIMessageChunk | None:
         if self.until is None:
             return await anext(chunks, None)
-        async with asyncio.timeout_at(self.until):
-            return await anext(chunks, None)
+        try:
+            async with asyncio.timeout_at(self.until) as limit:
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            if limit.expired():
+                raise OutOfTimeError from error
+            raise
 
     async def text(self) -> str:
         """The whole section as the model wrote it: for a chat model that wrote its tags too, without them."""

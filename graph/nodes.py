@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from empathy_r1.graph import safety, wire
 from empathy_r1.graph.errors import EmptyPostError
-from empathy_r1.graph.generate import Ask
+from empathy_r1.graph.generate import Ask, OutOfTimeError
 from empathy_r1.graph.models import ContinuesFinalMessage
 from empathy_r1.graph.speech import FIXED, Speech
 from empathy_r1.graph.state import Chain, Context, State
@@ -162,7 +162,7 @@ async def _write(section: Section, state: State, runtime: Runtime[Context]) -> U
         mode=context.mode,
         until=_share(context.until),
     )
-    with contextlib.suppress(TimeoutError):  # the reply matters more than what leads to it
+    with contextlib.suppress(OutOfTimeError):  # the reply matters more than what leads to it
         for again in (False, True):
             ask.again = again
             valid = wire.repair(section, await ask.text(), state["locale"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from empathy_r1.graph import safety, wire
 from empathy_r1.graph.errors import ModelUnavailableError, ReplyCutError
-from empathy_r1.graph.generate import Ask
+from empathy_r1.graph.generate import Ask, OutOfTimeError
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.state import Degraded
@@ -52,7 +52,7 @@ class Speech:
                         if spoken:
                             raise ReplyCutError from error
                         raise
-                    except TimeoutError as error:
+                    except OutOfTimeError as error:
                         if answered:
                             raise ReplyCutError from error
                         again = True

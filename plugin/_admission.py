@@ -94,7 +94,7 @@ def _decide(
     joins: tuple[Waiting, ...] = ()
     if not alarm:
         joins = _joins(scene, arrival.post, settings.max_post_chars)
-        _refuse(worker, scene, len(scene.waiting) - len(joins))
+        _refuse(worker, scene, len(scene.waiting) - len(joins), begin=begin)
     locale: Any = session.locale or settings.locale or locale_of(arrival.post)
     notices, history = _notices(parts, arrival, session, locale)
     not_before = None
@@ -118,7 +118,7 @@ def _decide(
     )
 
 
-def _refuse(worker: Worker, scene: Scene, waiting: int) -> None:
+def _refuse(worker: Worker, scene: Scene, waiting: int, *, begin: bool) -> None:
     settings = worker.settings
     if worker.draining:
         raise DrainingError
@@ -128,7 +128,7 @@ def _refuse(worker: Worker, scene: Scene, waiting: int) -> None:
         raise OverloadedError("This session", worker.wait_seconds(waiting))
     if scene.tenant_open >= settings.tenant_max_open:
         raise OverloadedError("This host", worker.wait_seconds(scene.tenant_open))
-    if worker.open_turns >= settings.process_max_open:
+    if worker.open_turns - begin >= settings.process_max_open:  # the place kept for this post counts already
         raise OverloadedError("This process", worker.wait_seconds(worker.open_turns))
     if seconds := worker.breaker.seconds:
         raise OverloadedError("The model", seconds)

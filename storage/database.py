@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from empathy_r1.storage.errors import StorageError
@@ -37,12 +37,15 @@ class Database:
         self.engine = _engine(address)
         self._threaded = _threaded(self.engine)
         sqlite = self.engine.dialect.name == "sqlite"
+        self._closed = False
         self._readers = ThreadPoolExecutor(_THREADS, "empathy-r1-database")
         self._writers = ThreadPoolExecutor(1, "empathy-r1-writer") if sqlite else self._readers
 
     async def run(self, work: Callable[[Connection], T], *, reading: bool = False) -> T:
         """Does `work` in one transaction, in a thread. It goes on to its end when the caller is cancelled."""
         pool = self._readers if reading else self._writers
+        if self._closed:
+            raise InvalidRequestError("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(pool, self._transaction, work, reading)
 
     def _transaction(self, work: Callable[[Connection], T], reading: bool) -> T:
@@ -66,6 +69,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections, once what runs has ended."""
+        self._closed = True
         await self.engine.dispose()
         for pool in {self._readers, self._writers}:
             await asyncio.to_thread(pool.shutdown)

@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -283,7 +284,7 @@ class Journal:
     def _keep(self, db: Connection, turn_id: str, events: Sequence[EventData], stages: dict[str, str]) -> None:
         for name, text in stages.items():
             sealed = self._ring.seal(text, f"stages.{name}:{turn_id}")
-            db.execute(_STAGE, {"turn_id": turn_id, "name": name, "text_sealed": sealed})
+            db.execute(_STAGE[db.dialect.name], {"turn_id": turn_id, "name": name, "text_sealed": sealed})
         append(db, self._ring, turn_id, events)
 
     def _ours(self, db: Connection, turn_id: str) -> bool:
@@ -302,7 +303,16 @@ def _cancelled(db: Connection, turn_id: str) -> EventData:
 _TURNS, _SESSIONS = cast("Table", TurnRow.__table__), cast("Table", SessionRow.__table__)
 _this = _TURNS.c.id == bindparam("b_turn")
 _mine = _TURNS.c.lease_owner == bindparam("b_owner")
-_STAGE = insert(cast("Table", StageRow.__table__))
+# The section on which a worker died is written again by the one that took over.
+_STAGE = {
+    dialect.name: insert.on_conflict_do_update(
+        index_elements=["turn_id", "name"], set_={"text_sealed": insert.excluded.text_sealed}
+    )
+    for dialect, insert in (
+        (sqlite.dialect, sqlite.insert(cast("Table", StageRow.__table__))),
+        (postgresql.dialect, postgresql.insert(cast("Table", StageRow.__table__))),
+    )
+}
 _OURS = select(_TURNS.c.id).where(_this, _mine, _TURNS.c.status == "running").with_for_update()
 _FINISH = (
     update(_TURNS)
