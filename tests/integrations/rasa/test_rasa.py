@@ -194,6 +194,15 @@ async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, 
     assert (await client.post("/webhooks/rest/webhook", content=b"{")).status_code == 400
 
 
+async def test_no_inner_inference_leaves_the_rest_channel(client):
+    said = ""
+    for where in ("", "?stream=true"):
+        said += (await client.post(f"/webhooks/rest/webhook{where}", json={"sender": f"p{where}", "message": POST})).text
+    assert "面试" in said
+    assert not any(ZH_CHAIN[section] in said for section in wire.HIDDEN)
+    assert not any(f"<{section}>" in said for section in wire.SECTIONS)
+
+
 async def test_the_web_doors_are_still_there(client):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/v1/models")).json()["data"][0]["id"] == "empathy-r1"
