@@ -43,7 +43,7 @@ class Run(_Strict):
     tokenizer: Path | None = None
     """Without it, that of `start_from`, with the chat template of empathy_r1.graph where it has another."""
     model: Shape = Shape()
-    """Of the random weights; unused with `start_from`."""
+    """Of the random weights; with `start_from`, only a dry run reads it, where that model is not there yet."""
     lora: Lora | None = None
     batch: int = 2
     """Rows (of reward: pairs, of GRPO: completions) that one device takes at once."""

@@ -35,7 +35,7 @@ def plan(config: GrpoConfig) -> dict[str, Any]:
     per_step = config.batch * config.accumulate
     return {
         **models.size(config),
-        "posts": sum(map(_calm, read(config.data))) if config.data.exists() else None,
+        "posts": sum(1 for _ in read(config.data)) if config.data.exists() else None,
         "completions_per_step": per_step,
         "posts_per_step": per_step / config.group,
         "most_tokens_per_step": per_step * config.completion,

@@ -199,11 +199,12 @@ def _adapter(chosen: Lora, linear: list[tuple[int, int]], layers: int) -> int:
 
 
 def _shape(config: Run) -> dict[str, int] | None:
-    if config.start_from is None:
+    known = _hub_config(config.start_from) if config.start_from else None
+    if known is None and (config.start_from is None or "model" in config.model_fields_set):
         shape, vocabulary = config.model, 6000
         if config.tokenizer and (file := config.tokenizer / "tokenizer.json").exists():
-            known = json.loads(file.read_text(encoding="utf-8"))
-            vocabulary = len({*known["model"]["vocab"], *(t["content"] for t in known["added_tokens"])})
+            told = json.loads(file.read_text(encoding="utf-8"))
+            vocabulary = len({*told["model"]["vocab"], *(t["content"] for t in told["added_tokens"])})
         return {
             "hidden": shape.hidden,
             "intermediate": shape.intermediate,
@@ -213,7 +214,6 @@ def _shape(config: Run) -> dict[str, int] | None:
             "vocabulary": vocabulary,
             "tied": True,
         }
-    known = _hub_config(config.start_from)
     if known is None or "hidden_size" not in known:
         return None
     heads = known["num_attention_heads"]
@@ -235,7 +235,7 @@ def _hub_config(name: str) -> dict[str, Any] | None:
         name = json.loads((Path(name) / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
     file = Path(name) / "config.json"
     if not file.is_file():
-        if Path(name).exists():
+        if Path(name).exists() or name.count("/") != 1 or name.startswith("."):  # a name on the hub is owner/model
             return None
         try:
             from huggingface_hub import hf_hub_download
