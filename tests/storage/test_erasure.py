@@ -18,8 +18,8 @@ REPLY = "那封信里有很多没说出口的话 there is much in that letter"
 WORDS = [text.encode() for text in (POST, REPLY, "note-of-the-host", "没寄出", "never sent")]
 
 
-async def files(store):
-    """Every file of the database, by name."""
+async def files(store, *, log=False):
+    """Every file of the database, by name; with PostgreSQL's log of all databases where `log` says so."""
     if store.db.engine.dialect.name == "sqlite":
         path = Path(store.address.partition(":///")[2])
         return {file.name: file.read_bytes() for file in path.parent.glob(path.name + "*")}
@@ -30,13 +30,15 @@ async def files(store):
             admin.execute("CHECKPOINT")
             (folder,) = admin.execute("SHOW data_directory").fetchone()
             (oid,) = admin.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
-        return {str(file): file.read_bytes() for file in Path(folder, "base", str(oid)).iterdir() if file.is_file()}
+        folders = [Path(folder, "base", str(oid))] + [Path(folder, "pg_wal")] * log
+        return {str(file): file.read_bytes() for one in folders for file in one.iterdir() if file.is_file()}
 
     return await asyncio.to_thread(read)
 
 
-async def found(store, needles):
-    return [(name, needle[:40]) for name, data in (await files(store)).items() for needle in needles if needle in data]
+async def found(store, needles, *, log=False):
+    held = await files(store, log=log)
+    return [(name, needle[:40]) for name, data in held.items() for needle in needles if needle in data]
 
 
 async def busy(store, sessions=20, turns=4):
@@ -74,10 +76,10 @@ async def test_the_receipt_says_what_went_and_the_log_says_who_did_it(store):
 async def test_what_was_said_stands_in_no_file_in_plain_before_or_after(store):
     mine, sealed, _ = await busy(store)
     await empty_log(store.db)
-    assert await found(store, WORDS) == []
+    assert await found(store, WORDS, log=True) == []
     assert await found(store, sealed), "the search finds what is there"
     await erase(store.db, [mine], tenant="default", actor="token")
-    assert await found(store, WORDS) == []
+    assert await found(store, WORDS, log=True) == []
 
 
 async def test_after_an_erasure_sqlite_holds_no_sealed_byte_of_it(store):
