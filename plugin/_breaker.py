@@ -26,6 +26,11 @@ class Breaker:
         left = self._until - self._now()
         return left if left > 0 else (1.0 if self._trying else 0.0)
 
+    @property
+    def open(self) -> bool:
+        """Whether the model failed and has not answered since."""
+        return self._until is not None
+
     def begins(self) -> None:
         """A turn begins: behind an open breaker, the one that tries."""
         self._trying = self._until is not None

@@ -17,6 +17,9 @@ _LOOK_SECONDS = 2.0
 """How often a worker looks for turns that another one left."""
 _SOON_SECONDS = 0.25
 """The same while posts wait that came in here."""
+_CLAIMS = 8
+"""Most turns that are claimed in one transaction."""
+_CONFLICT_SECONDS = 0.02
 _STOP_SECONDS = 5.0
 """How long a stopping worker waits for a database that does not answer."""
 _log = logging.getLogger("empathy_r1")
@@ -84,17 +87,22 @@ class Worker:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        await self._hand_over()  # what began while the others ended
 
     async def drain(self) -> None:
         """Takes no new posts, lets running turns end for `drain_seconds`, hands the rest to other processes."""
         self.draining = True
         if tasks := list(self.running.values()):
             await asyncio.wait(tasks, timeout=self.settings.drain_seconds)
+        await self._hand_over()
+        self._parts.news.close()
+
+    async def _hand_over(self) -> None:
+        """Stops what runs and gives it back to the journal."""
         for turn_id in list(self.running):
             await self._halt(turn_id)
             with contextlib.suppress(SQLAlchemyError):
                 await self._parts.journal.release(turn_id)
-        self._parts.news.close()
 
     def reserve(self) -> Place | None:
         """Room for a post that may begin at once; None where there is none."""
@@ -102,6 +110,11 @@ class Worker:
             return None
         self._reserved += 1
         return Place(self._begin, self._give_back)
+
+    def _free_places(self) -> list[Place]:
+        """Room for as many turns as are claimed at once: behind an open breaker one."""
+        most = 1 if self.breaker.open else _CLAIMS
+        return [place for place in (self.reserve() for _ in range(most)) if place is not None]
 
     def _give_back(self) -> None:
         self._reserved -= 1
@@ -159,16 +172,23 @@ class Worker:
         while not self._stopped.is_set():
             self._work.clear()
             try:
-                while (place := self.reserve()) is not None:
+                while places := self._free_places():
                     try:
-                        work = await journal.claim(
-                            self.settings.lease_seconds, list(self.running), history=self.settings.max_history
+                        claimed = await journal.claim(
+                            self.settings.lease_seconds,
+                            list(self.running),
+                            most=len(places),
+                            history=self.settings.max_history,
                         )
-                        if work is None:
-                            break
-                        place.begin(work)
+                        for place, work in zip(places, claimed or [], strict=False):
+                            place.begin(work)
                     finally:
-                        place.give_back()
+                        for place in places:
+                            place.give_back()
+                    if claimed is None:
+                        await asyncio.sleep(_CONFLICT_SECONDS)
+                    elif not claimed:
+                        break
             except SQLAlchemyError as error:
                 _log.warning("the database does not answer: %s", type(error).__name__)
             if not self._stopped.is_set():

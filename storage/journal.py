@@ -79,25 +79,28 @@ class Journal:
         query = select(TurnRow.id).where(TurnRow.session_id == session_id, TurnRow.status.in_(OPEN))
         return await self._db.run(lambda db: list(db.scalars(query.order_by(TurnRow.number))), reading=True)
 
-    async def claim(self, lease: float, running: Collection[str] = (), *, history: int = 0) -> Work | None:
-        """Takes the oldest turn that nobody works on, under a lease.
+    async def claim(
+        self, lease: float, running: Collection[str] = (), *, most: int = 1, history: int = 0
+    ) -> list[Work] | None:
+        """Takes the oldest turns that nobody works on, under a lease.
 
         A turn that waits is free while its session has none running; one that runs, when its lease has ended.
 
         Args:
-            lease: seconds until the turn is free again, unless it is renewed.
+            lease: seconds until a turn is free again, unless it is renewed.
             running: turns that this worker still works on, however late its heartbeat is.
-            history: answered turns that come with it.
+            most: at most so many.
+            history: answered turns that come with each.
 
         Returns:
-            The turn, or None where nothing is free.
+            The turns; None where another process took one of them at the same moment: try again.
         """
         try:
-            return await self._db.run(lambda db: self._claim(db, lease, running, history))
-        except IntegrityError:  # another process began a turn of this session first
+            return await self._db.run(lambda db: self._claim(db, lease, running, most, history))
+        except IntegrityError:
             return None
 
-    def _claim(self, db: Connection, lease: float, running: Collection[str], history: int) -> Work | None:
+    def _claim(self, db: Connection, lease: float, running: Collection[str], most: int, history: int) -> list[Work]:
         now = datetime.now(UTC)
         other = aliased(TurnRow)
         busy = exists().where(other.session_id == TurnRow.session_id, other.status == "running")
@@ -110,17 +113,21 @@ class Journal:
         )
         if running:
             free = and_(free, TurnRow.id.not_in(running))
-        pick = select(TurnRow.id).where(free).order_by(TurnRow.created).limit(1)
-        turn_id = db.scalar(pick.with_for_update(skip_locked=True, of=TurnRow))
-        if turn_id is None:
-            return None
+        pick = select(TurnRow.id).where(free).order_by(TurnRow.created).limit(most)
+        ids = list(db.scalars(pick.with_for_update(skip_locked=True, of=TurnRow)))
+        if not ids:
+            return []
         until = now + timedelta(seconds=lease)
         values = {"status": "running", "lease_owner": self._owner, "lease_until": until}
-        db.execute(update(TurnRow).where(TurnRow.id == turn_id).values(values | {"attempts": TurnRow.attempts + 1}))
-        [turn] = turns(db, self._ring, TurnRow.id == turn_id)
-        row = db.execute(select(SessionRow.__table__).where(SessionRow.id == turn.session_id)).mappings().one()
-        past = said(db, self._ring, turn.session_id, turn.number, history)
-        return turn, record(self._ring, row), past
+        db.execute(update(TurnRow).where(TurnRow.id.in_(ids)).values(values | {"attempts": TurnRow.attempts + 1}))
+        claimed = turns(db, self._ring, TurnRow.id.in_(ids))
+        in_sessions = SessionRow.id.in_([turn.session_id for turn in claimed])
+        rows = db.execute(select(SessionRow.__table__).where(in_sessions)).mappings()
+        sessions = {row["id"]: record(self._ring, row) for row in rows}
+        return [
+            (turn, sessions[turn.session_id], said(db, self._ring, turn.session_id, turn.number, history))
+            for turn in claimed
+        ]
 
     async def renew(self, turn_ids: Sequence[str], lease: float) -> tuple[list[str], list[str]]:
         """The heartbeat: prolongs the leases that are still ours.

@@ -59,3 +59,27 @@ def chain(
             return
         for name, value in found.items():
             typer.echo(f"{name:<20} {value}")
+
+
+@app.command()
+def pair(
+    posts: Annotated[Path, typer.Option(help="Held-out posts, JSONL of training.data.sample.")],
+    first: Annotated[Path, typer.Option(help="Output model of train sft or grpo.")],
+    second: Annotated[Path, typer.Option(help="The model to compare with it.")],
+    judge: Annotated[Path, typer.Option(help="Output model of train reward that neither was trained against.")],
+    most: Annotated[int, typer.Option(help="At most so many posts.")] = 200,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Run the models on a GPU.")] = False,
+) -> None:
+    """Whose replies a judge prefers, with a 95 % interval, and what the better score was paid with."""
+    with errors():
+        try:
+            from empathy_r1.training import compare
+            from empathy_r1.training.data.sample import read
+            from empathy_r1.training.judges import RewardModel
+
+            samples = list(read(posts))[:most]
+            said = [compare.chains(model, samples, cpu=not gpu) for model in (first, second)]
+            found = compare.report(samples, said[0], said[1], RewardModel(judge, cpu=not gpu))
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"Comparing models ({error.name})", "train") from error
+        typer.echo(json.dumps(found, indent=2))
