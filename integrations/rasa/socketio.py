@@ -31,23 +31,24 @@ def build_channel(engine_of: Callable[[], EmpathyEngine], *, origins: list[str])
 
     @server.on("connect")  # type: ignore[untyped-decorator]
     async def connect(sid: str, environ: dict[str, Any], auth: dict[str, Any] | None = None) -> bool:
-        tenant = await tenant_of(engine_of(), str((auth or {}).get("token", "")), TENANT)
-        if tenant is not None:
-            await server.save_session(sid, {"tenant": tenant})
-        return tenant is not None
+        token = str((auth or {}).get("token", ""))
+        await server.save_session(sid, {"token": token})
+        return await tenant_of(engine_of(), token, TENANT) is not None
 
     @server.on("session_request")  # type: ignore[untyped-decorator]
     async def session_request(sid: str, data: dict[str, Any] | None = None) -> None:
         named = str((data or {}).get("session_id") or uuid.uuid4().hex)
-        tenant = (await server.get_session(sid)).get("tenant", TENANT)
-        await server.save_session(sid, {"sender": named, "tenant": tenant})
+        await server.save_session(sid, await server.get_session(sid) | {"sender": named})
         await server.emit("session_confirm", named, to=sid)
 
     @server.on("user_uttered")  # type: ignore[untyped-decorator]
     async def user_uttered(sid: str, data: dict[str, Any]) -> None:
         session = await server.get_session(sid)
-        known, tenant = session.get("sender"), session.get("tenant", TENANT)
-        sender = str(data.get("session_id") or known or sid)
+        tenant = await tenant_of(engine_of(), session.get("token", ""), TENANT)
+        if tenant is None:  # the key was revoked meanwhile
+            await server.disconnect(sid)
+            return
+        sender = str(data.get("session_id") or session.get("sender") or sid)
         extra = data.get("metadata") or data.get("customData")
         key = data.get("message_id") or (extra.get("message_id") if isinstance(extra, dict) else None)
         text = data.get("message") or ""
