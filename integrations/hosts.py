@@ -3,10 +3,12 @@
 These doors have one text and no place beside it, so help lines and notices stand in the text.
 """
 
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from empathy_r1.graph.safety.help import help_for
+from empathy_r1.integrations.web import metrics
 from empathy_r1.plugin.engine import UNSTORED, EmpathyEngine
 from empathy_r1.plugin.errors import SessionNotFoundError, StorageUnavailableError
 from empathy_r1.plugin.events import Committed, Event, Safety
@@ -40,8 +42,9 @@ async def events_for(
     except StorageUnavailableError:
         session_id, of = UNSTORED, NOBODY
     try:
-        async for event in engine.stream(session_id, text, idempotency_key=key, tenant=of):
-            yield event
+        async with contextlib.aclosing(engine.stream(session_id, text, idempotency_key=key, tenant=of)) as events:
+            async for event in metrics.counted(events):
+                yield event
     except SessionNotFoundError as error:
         # The database came back between the two calls, or the person was erased just then.
         raise StorageUnavailableError("the session is not there") from error

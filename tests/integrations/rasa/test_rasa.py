@@ -197,7 +197,8 @@ async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, 
 async def test_no_inner_inference_leaves_the_rest_channel(client):
     said = ""
     for where in ("", "?stream=true"):
-        said += (await client.post(f"/webhooks/rest/webhook{where}", json={"sender": f"p{where}", "message": POST})).text
+        body = {"sender": f"p{where}", "message": POST}
+        said += (await client.post(f"/webhooks/rest/webhook{where}", json=body)).text
     assert "面试" in said
     assert not any(ZH_CHAIN[section] in said for section in wire.HIDDEN)
     assert not any(f"<{section}>" in said for section in wire.SECTIONS)
@@ -235,5 +236,8 @@ async def test_the_routes_are_described_and_counted(client):
     for path in ("/rasa/webhook", "/webhooks/rest/webhook"):
         assert described[path]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
         assert described[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    await ask(client, call(CRISIS, message_id="c"))
     counted = (await client.get("/metrics")).text
+    assert "empathy_r1_help_shown_total " in counted
+    assert 'empathy_r1_events_total{type="committed"}' in counted
     assert 'empathy_r1_http_requests_total{route="/rasa/webhook",status="200"}' in counted
