@@ -43,17 +43,17 @@ Score = Callable[[str], float]
 
 
 def own_texts(count: int, seed: int) -> tuple[list[str], list[str]]:
-    """Prepared self-written texts: `count` of risk and `count` harmless ones in Chinese, half as many in English."""
+    """Prepared self-written texts, for each language every one by itself and `count` framed ones: of risk, harmless."""
     table = tomllib.loads((files("empathy_r1.training") / "configs" / "screen_texts.toml").read_text("utf-8"))
     dice = random.Random(seed)
     risk: list[str] = []
     calm: list[str] = []
-    for locale, number in (("zh", count), ("en", count // 2)):
-        own = table[locale]
+    for own in (table["zh"], table["en"]):
         for kind, into in (("risk", risk), ("calm", calm)):
+            into += map(prepare, own[kind])
             into += [
                 prepare(dice.choice(own["open"]) + dice.choice(own[kind]) + dice.choice(own["close"]))
-                for _ in range(number)
+                for _ in range(count)
             ]
     return risk, calm
 
@@ -74,7 +74,7 @@ def fit(rows: Sequence[tuple[str, str]], seed: int = 3) -> tuple[dict[str, float
     texts = [text for text, _ in rows] + risk + calm
     target = [float(kind in _WEIGHTS) for _, kind in rows] + [1.0] * len(risk) + [0.0] * len(calm)
     weight = [_WEIGHTS.get(kind, 1.0) for _, kind in rows] + [_OWN_WEIGHT] * (len(risk) + len(calm))
-    counter = CountVectorizer(analyzer=features, min_df=3, binary=True)
+    counter = CountVectorizer(analyzer=lambda text: map(" ".join, features(text)), min_df=3, binary=True)
     seen = counter.fit_transform(texts)
     scale = 1 / np.sqrt(np.maximum(1, [len(features(text)) for text in texts]))
     model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000)
@@ -88,7 +88,7 @@ def scorer(weights: dict[str, float], intercept: float) -> Score:
 
     def one(window: str) -> float:
         found = features(window)
-        return intercept + sum(weights.get(run, 0.0) for run in found) / float(np.sqrt(max(1, len(found))))
+        return intercept + sum(weights.get(" ".join(run), 0.0) for run in found) / float(np.sqrt(max(1, len(found))))
 
     return lambda text: max(map(one, windows(pieces(text))), default=-np.inf)
 

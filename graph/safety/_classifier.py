@@ -20,19 +20,28 @@ LONGEST = 3
 """Most units of a run."""
 _UNITS = re.compile(r"[a-z0-9']+|[^\sa-z0-9]")
 
+Run = tuple[str, ...]
 
-class _Table(NamedTuple):
+
+class Table(NamedTuple):
+    """What was learnt."""
+
     version: str
     intercept: float
     concern: float
     high: float
-    weights: dict[str, float]
+    weights: dict[Run, float]
+
+
+def read(text: str) -> Table:
+    """The table of a JSON text, whose weights are keyed by runs with blanks between the units."""
+    raw = json.loads(text)
+    return Table(**raw | {"weights": {tuple(run.split(" ")): weight for run, weight in raw["weights"].items()}})
 
 
 @cache
-def _table() -> _Table:
-    path = files("empathy_r1.graph.safety") / "tables" / "screen_classifier.json"
-    return _Table(**json.loads(path.read_text(encoding="utf-8")))
+def _table() -> Table:
+    return read((files("empathy_r1.graph.safety") / "tables" / "screen_classifier.json").read_text(encoding="utf-8"))
 
 
 def version() -> str:
@@ -40,12 +49,12 @@ def version() -> str:
     return _table().version
 
 
-def features(text: str) -> set[str]:
+def features(text: str) -> set[Run]:
     """The runs of one to `LONGEST` units (a Latin word, else a character) of a prepared text."""
     units = _UNITS.findall(text)
-    found = set(units)
+    found: set[Run] = set(zip(units, strict=True))
     for size in range(2, LONGEST + 1):
-        found.update(map(" ".join, zip(*(units[start:] for start in range(size)), strict=False)))
+        found.update(zip(*(units[start:] for start in range(size)), strict=False))
     return found
 
 
@@ -63,10 +72,8 @@ def windows(parts: Iterable[str]) -> Iterator[str]:
 
 def score(text: str) -> float:
     """How much a window reads like the risk that the model learnt: a logit."""
-    table = _table()
-    found = features(text)
-    weights = table.weights
-    return table.intercept + sum(weights.get(run, 0.0) for run in found) / math.sqrt(max(1, len(found)))
+    table, found = _table(), features(text)
+    return table.intercept + sum(filter(None, map(table.weights.get, found))) / math.sqrt(max(1, len(found)))
 
 
 def classify(parts: Iterable[str]) -> Level:

@@ -2,6 +2,7 @@
 
 A table has `[words]` (groups of words), `[[rule]]` (what is said, how grave it is, of what kind) and `[[shield]]`
 (what around it makes it less: denial, a title, news, somebody else). Each row has an id, which is what audit sees.
+A rule with `also` needs no order of words: a railing and a hand that lets go, wherever they stand in the sentence.
 """
 
 from collections.abc import Iterator
@@ -39,6 +40,10 @@ class Rule:
     patterns: tuple[Pattern, ...]
     unless: tuple[Pattern, ...]
     """Anywhere in the same clause, one of these makes the match mean something else."""
+    also: tuple[Pattern, ...]
+    """Each of these must stand in the same sentence, before or after the match."""
+    but: tuple[Pattern, ...]
+    """Anywhere in the same sentence, one of these makes the match mean something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,11 @@ def _judged(
     rule: Rule, pattern: Pattern, piece: str, text: str, shields: tuple[Shield, ...]
 ) -> Iterator[Finding | None]:
     """What each place of the pattern means after the shields; None where it means nothing grave."""
+    if not all(_any((other,), piece) for other in rule.also):
+        return
+    if rule.but and pattern.regex.search(piece) and _any(rule.but, piece):
+        yield None
+        return
     for count, match in enumerate(pattern.regex.finditer(piece)):
         if count == _MOST_HITS:
             return
@@ -214,6 +224,8 @@ def _rule(row: dict[str, Any], words: dict[str, list[str]], locale: Locale) -> R
         shielded=row.get("shielded", True),
         patterns=tuple(compile_pattern(text, words, locale) for text in row["match"]),
         unless=tuple(compile_pattern(text, words, locale) for text in row.get("unless", ())),
+        also=tuple(compile_pattern(text, words, locale) for text in row.get("also", ())),
+        but=tuple(compile_pattern(text, words, locale) for text in row.get("but", ())),
     )
 
 

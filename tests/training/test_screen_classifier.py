@@ -31,7 +31,7 @@ def test_it_separates_rows_that_it_has_not_seen_and_writes_its_table(rows, tmp_p
     screen_classifier.main(["--data", str(rows), "--out", str(out)])
     printed = capsys.readouterr().out
     assert "indirect" in printed
-    table = _classifier._Table(**json.loads(out.read_text(encoding="utf-8")))
+    table = _classifier.read(out.read_text(encoding="utf-8"))
     monkeypatch.setattr(_classifier, "_table", lambda: table)
     assert _classifier.score("死了就轻松了,你说呢") > table.high
     assert _classifier.score("室友又吵到半夜,你说呢") < table.concern

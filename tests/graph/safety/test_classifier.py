@@ -51,4 +51,11 @@ def test_windows_join_short_neighbours_and_keep_every_part():
 
 
 def test_features_are_words_of_latin_script_and_characters_of_others():
-    assert _classifier.features("i'm 很累") == {"i'm", "很", "累", "i'm 很", "很 累", "i'm 很 累"}
+    assert _classifier.features("i'm 很累") == {
+        ("i'm",),
+        ("很",),
+        ("累",),
+        ("i'm", "很"),
+        ("很", "累"),
+        ("i'm", "很", "累"),
+    }
