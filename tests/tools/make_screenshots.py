@@ -1,13 +1,15 @@
 """Makes docs/images: the chat page in a real Chromium, with real replies of the model that the settings name.
 
-    .venv/bin/python tests/tools/make_screenshots.py [start crisis chat]
+    .venv/bin/python tests/tools/make_screenshots.py [start crisis plan chain chat]
 
-`chat` asks the embedded model, or the server that EMPATHY_R1_MODEL_URL names. The others need no model.
+`chat` and `chain` ask the embedded model, or the server that EMPATHY_R1_MODEL_URL names; `chain` reveals the hidden
+stages, so run it alone. The others need no model.
 """
 
 import asyncio
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -38,16 +40,43 @@ PLACES = {"zh": ("zh-CN", "Asia/Shanghai"), "en": ("en-US", "America/New_York")}
 DESK, PHONE = {"width": 1180, "height": 900}, {"width": 380, "height": 780}
 
 
+PLAN = {
+    "zh": ("我的安全计划", "睡不着，一遍遍想同一件事\n不回任何人的消息", "去楼下走一圈\n放那张听熟了的唱片"),
+    "en": (
+        "My safety plan",
+        "Lying awake with the same thought\nNot answering anybody",
+        "A walk around the block\nThat old record",
+    ),
+}
+
+
+async def fill_plan(language, page):
+    name, *rows = PLAN[language]
+    await page.get_by_role("button", name={"zh": "更多", "en": "More"}[language]).click()
+    await page.get_by_role("button", name=name).click()
+    for field, text in zip(await page.locator("dialog textarea").all(), rows, strict=False):
+        await field.fill(text)
+    await page.locator("dialog").evaluate("box => { box.scrollTop = 0 }")
+
+
+async def open_chain(page):
+    await page.locator("details.chain summary").click()
+    await page.locator("main").evaluate("main => { main.scrollTop = main.scrollHeight }")
+
+
 async def main(wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
-            data_dir=folder, database_url=f"sqlite+aiosqlite:///{folder}/s.db", encryption_keys=new_key("s")
+            data_dir=folder,
+            database_url=f"sqlite+aiosqlite:///{folder}/s.db",
+            encryption_keys=new_key("s"),
+            reveal_chain="chain" in wanted,
         )
-        model = None if "chat" in wanted else ScriptedModel(script=ZH_CHAIN)
+        model = None if {"chat", "chain"} & set(wanted) else ScriptedModel(script=ZH_CHAIN)
         app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
         async with live(app) as line, browser() as chrome:
 
-            async def picture(name, language, post, size, scheme="light"):
+            async def picture(name, language, post, size, scheme="light", then=None):
                 locale, zone = PLACES[language]
                 context = await chrome.new_context(
                     locale=locale, timezone_id=zone, viewport=size, color_scheme=scheme, device_scale_factor=2
@@ -61,6 +90,8 @@ async def main(wanted: list[str]) -> None:
                     await page.locator("#post").press("Enter")
                     await page.locator("article[aria-busy=false] .reply").wait_for()
                     await page.locator("main").evaluate("main => { main.scrollTop = 0 }")
+                if then:
+                    await then(page)
                 await page.wait_for_timeout(500)
                 await page.screenshot(path=IMAGES / f"{name}.png")
                 await context.close()
@@ -76,9 +107,13 @@ async def main(wanted: list[str]) -> None:
                     )
                 if "crisis" in wanted:
                     await picture(f"crisis-{language}", language, CRISIS[language], PHONE)
+                if "plan" in wanted:
+                    await picture(f"plan-{language}", language, "", PHONE, then=partial(fill_plan, language))
+                if "chain" in wanted and language == "zh":
+                    await picture("chain-zh", language, POSTS["zh"], DESK, then=open_chain)
                 if "chat" in wanted:
                     await picture(f"chat-{language}", language, POSTS[language], DESK)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:] or ["start", "crisis", "chat"]))
+    asyncio.run(main(sys.argv[1:] or ["start", "crisis", "plan", "chat"]))

@@ -88,7 +88,7 @@ textarea::placeholder { color: var(--soft); opacity: 1 }
 dialog { width: min(36rem, 100% - 2rem); max-height: 88dvh; overflow-y: auto; border: 0; border-radius: 1.4rem; padding: 1.5rem; background: var(--sheet); color: var(--ink); font: 1rem/1.75 var(--sans); box-shadow: 0 24px 80px -24px #0007 }
 dialog::backdrop { background: light-dark(#2a302d66, #000a) }
 dialog h2 { margin: 0 0 .5rem; font: 500 1.4rem/1.4 var(--serif) } dialog p { margin: .4rem 0 1rem } dialog label { display: block; margin-block-start: 1.1rem; font-size: .92rem; font-weight: 600; line-height: 1.5 } label small { display: block; font-weight: 400; color: var(--soft) }
-dialog textarea { margin-block-start: .35rem; padding: .6rem .8rem; border: 1px solid var(--soft); border-radius: .8rem; background: var(--paper); min-height: 4.4rem }
+dialog textarea { margin-block-start: .35rem; font-weight: 400; padding: .6rem .8rem; border: 1px solid var(--soft); border-radius: .8rem; background: var(--paper); min-height: 4.4rem }
 dialog label.check { display: flex; gap: .6rem; font-weight: 400; align-items: center } .check input { width: 1.2rem; height: 1.2rem; accent-color: var(--accent) }
 .row { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: .6rem; margin-block-start: 1.4rem }
 .solid { border: 0; border-radius: 1.4rem; min-height: 2.75rem; padding: .5rem 1.3rem; background: var(--accent); color: var(--on-accent); font-weight: 500 } .solid.grave { background: var(--care-ink); color: var(--care) }
