@@ -120,7 +120,9 @@ async def warm_up(address: str, folder: Path) -> None:
             await engine.turn(session, text)
 
 
-def kill(address: str, folder: Path, workers: int, kills: int, persons: int, seconds: float) -> dict[int, float]:
+def kill(
+    address: str, folder: Path, workers: int, kills: int, persons: int, seconds: float, every: float
+) -> dict[int, float]:
     """Kills until so many died or so long; returns process id -> moment (Unix time)."""
     moments: dict[int, float] = {}
     alive = [start(address, folder, persons) for _ in range(workers)]
@@ -128,7 +130,7 @@ def kill(address: str, folder: Path, workers: int, kills: int, persons: int, sec
         os.read(heard, 1)
     end = time.monotonic() + seconds
     while time.monotonic() < end and (not kills or len(moments) < kills):
-        time.sleep(random.uniform(0.05, 0.4))
+        time.sleep(random.uniform(0.05, 2 * every))
         if not kills:
             continue
         victim = random.randrange(workers)
@@ -227,6 +229,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=7200.0)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--persons", type=int, default=4)
+    parser.add_argument("--every", type=float, default=1.0, help="mean seconds between a newcomer and the next kill")
     parser.add_argument("--restarts", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:
@@ -242,7 +245,7 @@ def main() -> None:
         kills = 0 if given.restarts else given.kills
         if given.restarts:
             threading.Timer(5.0, server.begin_restarts).start()  # no other thread is there while processes are forked
-        moments = kill(address, folder, given.workers, kills, given.persons, given.seconds)
+        moments = kill(address, folder, given.workers, kills, given.persons, given.seconds, given.every)
         if given.restarts:
             server.end_restarts()
         asyncio.run(answer_the_rest(address, folder))

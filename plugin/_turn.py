@@ -1,11 +1,13 @@
 """Runs claimed turns through the graph: stages and events go to the journal while the next stage decodes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from empathy_r1.graph import Context, Input
 from empathy_r1.graph.errors import ModelError, ModelUnavailableError, ReplyCutError
@@ -23,6 +25,7 @@ from empathy_r1.storage.turns import Said
 
 _LAST_WORDS = 0.95
 """Share of the deadline in which the model speaks; the rest is for what must be said without it."""
+_log = logging.getLogger("empathy_r1")
 _INNER = ("emotion", "cause", "intention")
 
 
@@ -52,6 +55,10 @@ async def run_turn(parts: Parts, work: Work) -> bool | None:
         await asyncio.shield(log.close())
         raise
     except TurnLostError:
+        return None
+    except SQLAlchemyError:
+        # The database was away for too long. The lease runs out, and whoever sees the turn then goes on with it.
+        _log.warning("turn %s waits for the database", turn.id)
         return None
     except Exception as error:
         await log.close()
