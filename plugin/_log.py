@@ -96,6 +96,10 @@ class News:
                         return
                 if self._closed and not feed.here and not found:
                     return
+                if not found and not feed.here and not await journal.last_event(turn_id):
+                    # Erased: a turn's first event is written with the turn itself.
+                    yield Cancelled(seq=after + 1, turn_id=turn_id)
+                    return
                 if not found:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), _HERE_SECONDS if feed.here else _POLL_SECONDS)

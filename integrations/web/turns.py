@@ -11,7 +11,7 @@ from empathy_r1.graph.state import Chain, Timing
 from empathy_r1.integrations.web import metrics, sse
 from empathy_r1.integrations.web.access import ChatSession, Engine, SendingSession, TurnId
 from empathy_r1.integrations.web.problems import answers
-from empathy_r1.plugin.errors import TurnFailedError
+from empathy_r1.plugin.errors import DrainingError, TurnFailedError
 from empathy_r1.plugin.events import Cancelled, Committed, Event, Failed, Safety
 
 POST_CHARS = 1_600_000
@@ -136,6 +136,7 @@ async def _answer(first: Event | None, events: AsyncIterator[Event]) -> Answer:
 
     Raises:
         TurnFailedError: it failed or was cancelled.
+        DrainingError: this process stops before the turn ends.
     """
     card: dict[str, Any] | None = None
     disclosures: list[dict[str, Any]] = []
@@ -152,4 +153,4 @@ async def _answer(first: Event | None, events: AsyncIterator[Event]) -> Answer:
             case Cancelled():
                 raise TurnFailedError("cancelled", "The turn was stopped.", turn_id=event.turn_id, retryable=True)
         event = await anext(events, None)
-    raise RuntimeError("a turn's events ended without committed, failed or cancelled")
+    raise DrainingError  # the turn goes on in another process; the same key finds it there
