@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = list(from_samples(short("zh", 120, 1), 1, tiers=4))
     random.Random(0).shuffle(pairs)
     write(made / "pairs.jsonl", pairs)
-    write(made / "held_out_pairs.jsonl", from_samples(short("zh", 30, 9), 2, part="held_out", tiers=6))
+    write(made / "held_out_pairs.jsonl", from_samples(short("zh", 60, 9), 2, part="held_out", tiers=6))
     return made
 
 
@@ -41,9 +41,9 @@ def _config(folder: Path, **changes: object) -> RewardConfig:
         "tokenizer": folder / "tokenizer",
         "output": folder / "reward",
         "model": TINY,
-        "length": 480,
+        "length": 800,
         "batch": 8,
-        "max_steps": 30,
+        "max_steps": 40,
         "warmup_steps": 4,
         "learning_rate": 4e-3,
         "save_steps": 100,
@@ -69,8 +69,8 @@ def test_what_is_too_long_is_none(folder: Path, trained: dict[str, dict[str, flo
     from empathy_r1.training.judges import RewardModel, conversation
 
     judge = RewardModel(folder / "reward/model", length=60)
-    short, long = judge.scores([conversation([], "好累", "我在听。"), conversation([], "好累" * 100, "我在听。")])
-    assert isinstance(short, float)
+    brief, long = judge.scores([conversation([], "好累", "我在听。"), conversation([], "好累" * 100, "我在听。")])
+    assert isinstance(brief, float)
     assert long is None
 
 

@@ -11,9 +11,10 @@ from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.training import models
 from empathy_r1.training.config import EmbeddingConfig, GrpoConfig, RewardConfig, SftConfig, load
 from empathy_r1.training.data.grammar import samples
+from empathy_r1.training.data.sample import write
 from empathy_r1.training.errors import AdapterError, ConfigError
 
-from support.tiny_models import TINY, make_data, sft_config
+from support.tiny_models import TINY, make_data, sft_config, short
 
 CONFIGS = Path(__file__).parents[2] / "training/configs"
 KINDS = {"reward": RewardConfig, "embedding": EmbeddingConfig, "grpo": GrpoConfig}
@@ -122,13 +123,21 @@ def test_a_killed_run_goes_on_from_the_newest_whole_checkpoint(folder: Path) -> 
 def test_an_adapter_learns_beside_a_finished_model_and_is_trained_on(folder: Path) -> None:
     from empathy_r1.training.sft import train
 
-    base = sft_config(folder, output=folder / "base", max_steps=2, held_out=None)
-    train(base)
-    start = {"start_from": str(folder / "base/model"), "tokenizer": None, "lora": {"rank": 8}, "learning_rate": 2e-2}
-    first = sft_config(folder, **start, output=folder / "adapter", max_steps=6)
+    train(sft_config(folder, output=folder / "base", held_out=None, packing=False))
+    write(folder / "few.jsonl", short("zh", 8, 5))
+    start: dict[str, object] = {
+        "start_from": str(folder / "base/model"),
+        "tokenizer": None,
+        "lora": {"rank": 8},
+        "learning_rate": 5e-3,
+        "packing": False,
+        "data": folder / "few.jsonl",
+        "held_out": folder / "few.jsonl",
+    }
+    first = sft_config(folder, **start, output=folder / "adapter")
     before = train(first.model_copy(update={"max_steps": 1, "learning_rate": 1e-9, "output": folder / "zero"}))
     after = train(first)
-    assert after["eval_loss"] < before["eval_loss"] - 0.2
+    assert after["eval_loss"] < before["eval_loss"] - 0.04
     assert (folder / "adapter/model/adapter_model.safetensors").exists()
     more = sft_config(folder, **start | {"start_from": str(folder / "adapter/model")}, output=folder / "more")
     assert train(more)["eval_loss"] < after["eval_loss"]
