@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from empathy_r1.plugin._parts import Parts, session_of, stored
 from empathy_r1.plugin._worker import Worker
 from empathy_r1.plugin.custody import Custody
 from empathy_r1.plugin.views import Contact, Receipt, SessionView, TurnView
 from empathy_r1.storage import TurnRecord, audit, erasure
+
+_HANDOVER = TypeAdapter(dict[str, Any])
 
 
 async def view(parts: Parts, session_id: str, tenant: str | None) -> SessionView:
@@ -38,11 +42,15 @@ async def export(parts: Parts, session_id: str, tenant: str | None, actor: str) 
             turn["reply_written_by"] = "AI"
             if parts.settings.reveal_chain:
                 turn["chain"] = await parts.journal.stages(turn["turn_id"]) or None
+        handovers = await parts.outbox.of_session(session_id)
         async with parts.database.write() as db:
             await audit.write(db, "session.exported", [session_id], tenant=owner.tenant, actor=actor)
     return {
         "label": "AI-generated replies · 回复由人工智能生成",
         "session": held,
+        "crisis": owner.crisis,
+        "notices": owner.disclosures,
+        "handovers": [_HANDOVER.dump_python(handover, mode="json") for handover in handovers],
         "consents": [entry.model_dump(mode="json") for entry in await custody.consents(session_id)],
         "audit": [entry.model_dump(mode="json") for entry in await custody.audit(subject=session_id, limit=1000)],
     }

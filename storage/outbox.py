@@ -83,6 +83,24 @@ class Outbox:
         payload = json.loads(self._ring.open(row.payload_sealed, f"handovers.payload:{found}"))
         return Handover(found, payload, contact, row.attempts, row.created)
 
+    async def of_session(self, session_id: str) -> list[dict[str, Any]]:
+        """What was or will be told of the session, oldest first."""
+        query = select(HandoverRow.__table__).where(HandoverRow.session_id == session_id).order_by(HandoverRow.created)
+
+        def work(db: Connection) -> list[dict[str, Any]]:
+            return [
+                {
+                    "id": row["id"],
+                    "level": row["level"],
+                    "created": row["created"],
+                    "delivered": row["delivered"],
+                    "told": json.loads(self._ring.open(row["payload_sealed"], f"handovers.payload:{row['id']}")),
+                }
+                for row in db.execute(query).mappings()
+            ]
+
+        return await self._db.run(work, reading=True)
+
     async def delivered(self, handover_id: str) -> None:
         """Somebody took it."""
         values = {"delivered": datetime.now(UTC), "next_at": None, "problem": None}

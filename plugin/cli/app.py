@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from empathy_r1.plugin.cli import audit, chat, data, db, evaluate, keys, model, serve, sessions, train
+from empathy_r1.plugin.cli import audit, chat, data, db, evaluate, keys, model, serve, sessions, train, users
 
 app = typer.Typer(
     name="empathy-r1",
@@ -18,6 +18,7 @@ app.command("audit")(audit.audit)
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(users.app, name="users")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
