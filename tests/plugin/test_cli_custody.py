@@ -6,10 +6,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from empathy_r1.plugin.cli import app
+from empathy_r1.plugin.cli import app, users
+from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.storage import migrate
 from empathy_r1.storage.crypto import new_key
 
+from support.models import ZH_CHAIN, ScriptedModel
 from support.stores import Store
 
 
@@ -105,3 +107,26 @@ def test_the_schema_goes_down_and_up(cli):
     assert "at revision 0001" in cli("db", "check", status=1).stderr
     assert migrate.head() in cli("db", "upgrade").stdout
     cli("db", "check")
+
+
+def test_a_hosts_user_is_exported_and_erased(cli, monkeypatch):
+    real = EmpathyEngine.open
+
+    def scripted(settings, *, model=None):
+        return real(settings, model=ScriptedModel(script=ZH_CHAIN))
+
+    monkeypatch.setattr(users.EmpathyEngine, "open", scripted)
+
+    async def talk():
+        store = await Store.open(cli.address, cli.ring)
+        for user in ("ann", "ann", "bob"):
+            await store.talk(await store.session(user=user, tenant="rasa"), f"a post of {user}", "a reply")
+        await store.db.close()
+
+    asyncio.run(talk())
+    held = json.loads(cli("users", "export", "ann", "--tenant", "rasa").stdout)
+    assert [turn["post"] for one in held["sessions"] for turn in one["session"]["turns"]] == ["a post of ann"] * 2
+    assert json.loads(cli("users", "delete", "ann", "--yes").stdout)["sessions"] == 0
+    assert json.loads(cli("users", "delete", "ann", "--yes", "--tenant", "rasa").stdout)["sessions"] == 2
+    assert json.loads(cli("users", "export", "ann", "--tenant", "rasa").stdout) == {"sessions": []}
+    assert len(json.loads(cli("users", "export", "bob", "--tenant", "rasa").stdout)["sessions"]) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -10,11 +11,15 @@ from empathy_r1.plugin._sweeper import LEASE
 from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.errors import EngineError, SessionNotFoundError
 from empathy_r1.plugin.settings import Settings
+from empathy_r1.plugin.views import Contact
 from empathy_r1.storage import Database, leases
 from empathy_r1.storage.crypto import new_key
+from empathy_r1.storage.erasure import compact
 from empathy_r1.storage.tables import EventRow, SessionRow, StageRow, TurnRow
 
 from support.models import ZH_CHAIN, ScriptedModel
+from support.raw_files import found
+from support.stores import Store
 
 POST = "第三次面试又挂了，走到最后一轮才被拒。"
 
@@ -109,3 +114,41 @@ async def test_only_the_process_that_holds_the_lease_sweeps(settings):
         assert [(entry.action, entry.actor) for entry in log] == [("session.erased", "sweeper")]
         assert await leases.take(database, LEASE, "another process", 60), "given back by the one that stopped"
     await database.close()
+
+
+async def test_after_an_erasure_no_file_holds_anything_of_a_whole_talk(settings):
+    """Posts, replies, stages, events, metadata, a contact and a handover, as the engine writes them."""
+    settings = settings.model_copy(update={"handover_url": "http://127.0.0.1:9/told"})
+    words = ["折好放进抽屉", "note-of-the-host", "Wang-the-contact", ZH_CHAIN["cause"][:10], ZH_CHAIN["response"][:10]]
+    words = [word.encode() for word in (*words, "ann-of-the-host")]
+    store = Store(settings.database_url, settings.encryption_keys.get_secret_value())
+    async with engines(settings, count=1) as (engine,):
+        other = await engine.create_session(external_user="bob")
+        await engine.turn(other.session_id, POST)
+        theirs = await store.sealed()
+        session = await engine.create_session(external_user="ann-of-the-host", metadata={"note": "note-of-the-host"})
+        contact = {
+            "name": "Wang-the-contact",
+            "reach": "555-0100",
+            "consent_version": "1",
+            "consented": datetime.now(UTC),
+        }
+        await engine.set_contact(session.session_id, Contact(**contact))
+        await engine.turn(session.session_id, "我把那封信折好放进抽屉，谁也没告诉。")
+        await engine.turn(session.session_id, "我不想活了，今晚就想结束自己的生命。")
+        held = await engine.export(session.session_id)
+        assert held["session"]["contact"]["name"] == "Wang-the-contact"
+        assert held["handovers"][0]["told"]
+        assert held["crisis"]
+        assert held["notices"]
+        sealed = [field for field in await store.sealed() if field not in theirs]
+        assert len(sealed) > 12
+        assert await found(store, words, log=True) == []
+        await engine.erase_user("ann-of-the-host")
+        if store.db.engine.dialect.name != "sqlite":
+            await compact(store.db)
+        pieces = [field[5:37] for field in sealed] + [field[-16:] for field in sealed]
+        assert await found(store, words, log=True) == []
+        assert await found(store, pieces) == []
+        assert len((await engine.session(other.session_id)).turns) == 1
+    await store.db.close()
