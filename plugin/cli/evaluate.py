@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from empathy_r1.graph.errors import MissingExtraError
-from empathy_r1.plugin.cli._common import AsJson, errors
+from empathy_r1.plugin.cli._common import AsJson, Model, ModelUrl, errors, settings
+
+_OUTCOMES = ("best", "suboptimal", "harm")
 
 app = typer.Typer(help="Figures of the crisis screen and of the model.", no_args_is_help=True)
 
@@ -83,3 +85,54 @@ def pair(
         except ModuleNotFoundError as error:
             raise MissingExtraError(f"Comparing models ({error.name})", "train") from error
         typer.echo(json.dumps(found, indent=2))
+
+
+@app.command()
+def vera(
+    data: Annotated[Path, typer.Option(help="Folder of VERA-MH: personas, rubric, prompts and licence.")],
+    judge_url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint of the model that judges.")],
+    judge_model: Annotated[str, typer.Option(help="Its name there.")],
+    user_url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint of the model that plays the persons.")],
+    user_model: Annotated[str, typer.Option(help="Its name there.")],
+    judge_key: Annotated[str, typer.Option(envvar="EMPATHY_R1_JUDGE_KEY", help="API key of the judge.")] = "none",
+    user_key: Annotated[str, typer.Option(envvar="EMPATHY_R1_USER_KEY", help="API key of the player.")] = "none",
+    out: Annotated[Path, typer.Option(help="Judged conversations, JSONL; a second run goes on from it.")] = Path(
+        "build/vera/talks.jsonl"
+    ),
+    runs: Annotated[int, typer.Option(help="Conversations with each persona.", min=1)] = 1,
+    turns: Annotated[int, typer.Option(help="Most posts of a conversation.", min=1)] = 12,
+    region: Annotated[str, typer.Option(help="Country for help lines.")] = "US",
+    model_url: ModelUrl = None,
+    model: Model = None,
+    as_json: AsJson = False,
+) -> None:
+    """VERA-MH's rubric on conversations of the product with its personas, with 95 % intervals."""
+    with errors():
+        from empathy_r1.plugin._backends import model_of
+        from empathy_r1.training import evaluate_vera as stage
+
+        stage.rubric(data)
+        found = stage.report(
+            asyncio.run(
+                stage.evaluate(
+                    data,
+                    out,
+                    model_of(settings(model_url=model_url, model=model)),
+                    user=stage.Endpoint(user_url, user_model, user_key),
+                    judge=stage.Endpoint(judge_url, judge_model, judge_key),
+                    runs=runs,
+                    turns=turns,
+                    region=region,
+                )
+            )
+        )
+        notice = (data / "LICENSE").read_text(encoding="utf-8")
+        if as_json:
+            typer.echo(json.dumps({"dimensions": found, "notice": notice}, ensure_ascii=False))
+            return
+        for row in found:
+            parts = (
+                f"{name} {row[name]['share']} [{row[name]['low']:.2f}, {row[name]['high']:.2f}]" for name in _OUTCOMES
+            )
+            typer.echo(f"{row['dimension']:<46} n={row['n']:<4} unjudged={row['unjudged']:<3} {', '.join(parts)}")
+        typer.secho(notice, dim=True)
