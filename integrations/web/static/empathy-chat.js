@@ -5,7 +5,8 @@
 //
 // Attributes: server (default: where this file came from), lang (zh | en; default: the browser's), region (ISO
 // country for help lines), theme (light | dark | auto), heading. Colours and fonts: the --empathy-* variables below.
-// Events, without content: empathy-safety {level}, empathy-reply {turn}. No build step, no inline style or script.
+// Property session: {session_id, token, disclosures} of a session that the host's own server has opened; else the
+// element opens one. Events, without content: empathy-safety {level}, empathy-reply {turn}. No build step, no inline style or script.
 
 const CSS = `
 :host {
@@ -225,7 +226,7 @@ const rest = ms => new Promise(done => {
 
 export class EmpathyChat extends HTMLElement {
   static observedAttributes = ["lang"];
-  #turns = []; #help; #shelf; #live; #session; #limit = 8000; #ui = {}; #t; #lang; #opening;
+  #turns = []; #help; #shelf; #live; #session; #limit = 8000; #ui = {}; #t; #lang; #opening; #given;
 
   connectedCallback() {
     this.#shelf = new Shelf(this.#server);
@@ -237,9 +238,27 @@ export class EmpathyChat extends HTMLElement {
       const shade = this.#shelf.get("theme");
       if (shade && !this.hasAttribute("theme")) this.setAttribute("theme", shade);
     }
-    this.#session = this.#shelf.get("session");
+    if (Object.hasOwn(this, "session")) { // set before this file had come
+      const { session } = this;
+      delete this.session;
+      this.session = session;
+    }
+    this.#session = this.#given || this.#shelf.get("session");
+    this.#shelf.set("session", this.#session);
     this.#speak();
     this.#learnHelp();
+    this.#restore();
+  }
+
+  set session({ session_id: id, token, disclosures: notes }) {
+    this.#given = { id, token, notes };
+    if (!this.isConnected || !this.#t || this.#session?.id === id) return;
+    this.#live.abort();
+    this.#live = new AbortController();
+    this.#shelf.set("pending", null);
+    this.#session = this.#given;
+    this.#shelf.set("session", this.#session);
+    this.#speak();
     this.#restore();
   }
 

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from empathy_r1.integrations.web.app import create_app
@@ -350,6 +351,22 @@ async def test_right_to_left_text_and_hosts(visit):
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     mark = await page.locator(".mark").bounding_box()
     assert mark["x"] > 550
+
+
+async def test_a_host_may_bring_the_session(visit, line):
+    page = await visit()
+    made = await page.evaluate(
+        """async () => {
+            const made = await (await fetch("v1/sessions", { method: "POST" })).json();
+            document.querySelector("empathy-chat").session = made;
+            return made;
+        }"""
+    )
+    await send(page, POST)
+    await replied(page)
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {made['token']}"}) as client:
+        held = (await client.get(f"{line.url}v1/sessions/{made['session_id']}")).json()
+    assert [turn["post"] for turn in held["turns"]] == [POST]
 
 
 @pytest.mark.parametrize("changed", [{"reveal_chain": True}])
