@@ -132,6 +132,9 @@ def _refuse(worker: Worker, scene: Scene, waiting: int, *, begin: bool) -> None:
         raise OverloadedError("This process", worker.wait_seconds(worker.open_turns))
     if seconds := worker.breaker.seconds:
         raise OverloadedError("The model", seconds)
+    rate = settings.tenant_rates.get(scene.session.tenant, settings.posts_per_minute)
+    if rate is not None and (seconds := scene.count(rate)):
+        raise OverloadedError("This host's rate of posts", seconds)
 
 
 def _joins(scene: Scene, post: str, limit: int) -> tuple[Waiting, ...]:

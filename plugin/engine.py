@@ -58,7 +58,7 @@ class EmpathyEngine:
         self._worker = Worker(parts)
         self._sweeper = Sweeper(parts)
         self.tenants = Tenants(parts)
-        """API keys and rates."""
+        """API keys."""
         self.custody = Custody(parts)
         """Consents and the audit log."""
 
@@ -184,8 +184,6 @@ class EmpathyEngine:
         screening = safety.screen(post)
         alarm = screening.alarm
         try:
-            if not alarm and (self.settings.posts_per_minute or self.settings.tenant_rates):
-                await self.tenants.pace((await session_of(self._parts, session_id, tenant)).tenant)
             arrival = Arrival(post, screening, idempotency_key, tenant)
             turn_id = await accept(self._parts, self._worker, session_id, arrival)
         except StorageUnavailableError:

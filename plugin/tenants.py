@@ -1,10 +1,10 @@
-"""Who calls: tenants by their API keys, strangers where keys are not required, and the pace of each tenant's posts."""
+"""Who calls: tenants by their API keys, and strangers where keys are not required."""
 
 from dataclasses import dataclass
 
 from empathy_r1.plugin._parts import Parts, stored
-from empathy_r1.plugin.errors import ForbiddenError, OverloadedError, UnauthorizedError
-from empathy_r1.storage import ApiKeys, Rates
+from empathy_r1.plugin.errors import ForbiddenError, UnauthorizedError
+from empathy_r1.storage import ApiKeys
 from empathy_r1.storage.keys import PREFIX, SCOPES, Scope
 
 __all__ = ["PREFIX", "SCOPES", "Caller", "Scope", "Tenants"]
@@ -34,7 +34,7 @@ class Tenants:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._keys, self._rates = ApiKeys(parts.database), Rates(parts.database)
+        self._keys = ApiKeys(parts.database)
 
     async def by_key(self, secret: str) -> Caller:
         """The caller that an API key stands for.
@@ -59,19 +59,3 @@ class Tenants:
         if self._parts.settings.require_keys:
             raise UnauthorizedError("API key")
         return Caller(tenant, "anyone", frozenset({"chat"}))
-
-    async def pace(self, tenant: str) -> None:
-        """Counts a post of the tenant; nothing is counted where the settings name no rate.
-
-        Raises:
-            OverloadedError: the tenant has used its rate up.
-            StorageUnavailableError: the database does not answer.
-        """
-        settings = self._parts.settings
-        rate = settings.tenant_rates.get(tenant, settings.posts_per_minute)
-        if rate is None:
-            return
-        with stored():
-            wait = await self._rates.take(tenant, rate)
-        if wait:
-            raise OverloadedError("This tenant's rate of posts", wait)

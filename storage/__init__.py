@@ -5,7 +5,6 @@ from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.database import Database
 from empathy_r1.storage.journal import Journal, TurnRecord
 from empathy_r1.storage.keys import ApiKeys, KeyRecord
-from empathy_r1.storage.rates import Rates
 from empathy_r1.storage.sessions import SessionRecord, Sessions
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Journal",
     "KeyRecord",
     "KeyRing",
-    "Rates",
     "SessionRecord",
     "Sessions",
     "TurnRecord",

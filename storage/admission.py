@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, update
 
+from empathy_r1.storage import rates
 from empathy_r1.storage.crypto import KeyRing
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import SessionRow, TurnRow
@@ -36,6 +37,8 @@ class Scene:
     """Open turns, oldest first."""
     tenant_open: int
     """Open turns of the session's tenant."""
+    count: Callable[[int], float]
+    """Counts this post at a rate of so many a minute; gives 0.0, or the seconds until there is room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,9 @@ def admit(
     waiting = tuple(Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in open_turns)
     # Not in the first statement: that one saw the table as it was before it had the lock.
     number = (db.scalar(_NUMBER, {"b_session": session_id}) or 0) + 1
-    new = decide(Scene(session, waiting, row["tenant_open"]))
+    new = decide(
+        Scene(session, waiting, row["tenant_open"], lambda per_minute: rates.count(db, session.tenant, per_minute))
+    )
     return _write(db, ring, owner, new, session, waiting, key, number, lease, history)
 
 

@@ -83,7 +83,8 @@ async def test_a_tenant_that_is_too_fast_waits_and_the_others_and_a_crisis_do_no
     async with serving(settings, model) as client:
         small = Session(client, await made(client, await key(settings, "small")))
         big = Session(client, await made(client, await key(settings, "big")))
-        assert (await small.send("the first post")).status_code == 200
+        for _ in range(2):
+            assert (await small.send("the first post", Idempotency_Key="first")).status_code == 200
         refused = await small.send("the second post")
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
