@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from empathy_r1.plugin._handover import handover_of
+from empathy_r1.plugin._handover import handover_of, tell_unstored
 from empathy_r1.plugin._parts import Parts
 from empathy_r1.plugin._turn import context_of, messages_of
 from empathy_r1.plugin.events import Accepted, Committed, Event, Safety, Token
@@ -42,6 +42,7 @@ async def answer_crisis(parts: Parts, session: SessionRecord, turn: TurnRecord) 
 async def unstored(parts: Parts, session_id: str, post: str) -> AsyncGenerator[Event]:
     """The events of a crisis answer that nothing is kept of."""
     final = await _reply(parts, None, [HumanMessage(post)])
+    parts.background(tell_unstored(parts, session_id, final))
     yield Accepted(seq=1, turn_id=UNSTORED, session_id=session_id)
     for event in _events(UNSTORED, final, 1):
         yield event

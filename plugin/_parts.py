@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph.state import CompiledStateGraph
@@ -43,6 +44,14 @@ class Parts:
     news: News = field(default_factory=News)
     handovers: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where there may be a handover to send."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """Work beside the turns, which ends with the engine."""
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work` beside the turns."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
 
 def parts(settings: Settings, model: BaseChatModel, database: Database, ring: KeyRing, clock: Clock) -> Parts:

@@ -97,7 +97,9 @@ class EmpathyEngine:
             await engine._worker.stop()
             stopped.set()
             engine._parts.handovers.set()
-            await asyncio.gather(delivery, return_exceptions=True)
+            for task in engine._parts.tasks:
+                task.cancel()
+            await asyncio.gather(delivery, *engine._parts.tasks, return_exceptions=True)
             await database.close()
             if model is None and isinstance(chosen, VLLMChat):
                 await chosen.aclose()

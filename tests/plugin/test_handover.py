@@ -159,6 +159,20 @@ async def test_the_contact_is_nowhere_readable(engine, settings, tmp_path):
     assert b"xiaolin" not in raw
 
 
+async def test_it_is_told_with_the_database_down(engine, people, monkeypatch):
+    async def gone(*args, **more):
+        raise OSError
+
+    session = await engine.create_session(region="CN")
+    monkeypatch.setattr(engine._parts.database, "run", gone)
+    people.statuses = [500]
+    await engine.turn(session.session_id, CRISIS)
+    told = await people.told(2)
+    assert (told[1]["session_id"], told[1]["stored"]) == (session.session_id, False)
+    assert told[0]["id"] == told[1]["id"]
+    monkeypatch.undo()
+
+
 async def test_a_region_may_have_nobody_to_tell(settings, model, people):
     chosen = settings.model_copy(update={"regions": {"CN": Switches(handover=False)}, "handover_words": True})
     async with EmpathyEngine.open(chosen, model=model) as engine:

@@ -65,3 +65,24 @@ async def test_a_session_opens_with_its_own_token_only(client, session):
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.headers["content-type"] == "application/problem+json"
     assert (await session.get()).json()["turns"] == []
+
+
+async def test_a_contact_is_kept_with_consent_and_forgotten(session):
+    contact = {"name": "小林", "reach": "138 0000 0000", "relation": "室友"}
+    refused = await session.client.put(f"{session.path}/contact", json=contact, headers=session.headers)
+    assert refused.status_code == 422
+    kept = await session.client.put(
+        f"{session.path}/contact", json=contact | {"consent": True}, headers=session.headers
+    )
+    assert kept.status_code == 204
+    assert (await session.get()).json()["contact"]["reach"] == "138 0000 0000"
+    assert (await session.client.delete(f"{session.path}/contact", headers=session.headers)).status_code == 204
+    assert (await session.get()).json()["contact"] is None
+
+
+async def test_a_part_of_a_country_is_kept(client):
+    made = (await client.post("/v1/sessions", json={"region": "US-IL", "minor": True})).json()
+    assert [row["id"] for row in made["disclosures"]].count("minor_start") == 2
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    shown = (await client.get(f"/v1/sessions/{made['session_id']}", headers=headers)).json()
+    assert (shown["region"], shown["minor"]) == ("US-IL", True)
