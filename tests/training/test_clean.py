@@ -47,7 +47,24 @@ def test_own_files_in_every_form(tmp_path: Path) -> None:
     assert (english["locale"], english["topic"]) == ("en", "job")
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '"x"', "{}", '{"post": ""}', '{"dialogue": 3}'])
+def test_exchanges_and_arrays_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    rows = [
+        {"conversation": [{"input": "I lost my job", "output": "Oh"}, {"input": "and my flat.", "output": "I see"}]}
+    ]
+    path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    (question,) = read(path)
+    assert (question["locale"], question["post"], question["answers"]) == ("en", "I lost my job. and my flat.", [])
+
+
+def test_html_of_forum_exports_goes_and_comparisons_stay() -> None:
+    answer = f"<p>{LONG}&amp; 3 &lt; 5</p><p>第二段<br/>第三行</p>"
+    kept, _ = clean([question("我很难过，<b>真的</b>，心率 < 60 也睡不着", answer)])
+    assert kept[0]["post"] == "我很难过，真的，心率 < 60 也睡不着"
+    assert kept[0]["answers"] == [f"{LONG}& 3 < 5\n第二段\n第三行"]
+
+
+@pytest.mark.parametrize("line", ["{", '"x"', "{}", '{"post": ""}', '{"dialogue": 3}'])
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text(f'{{"post": "好累"}}\n{line}\n', encoding="utf-8")

@@ -9,6 +9,7 @@ Scrubbed: what points to a person (telephone, mail, links, account and identity 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from html import unescape
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Literal
@@ -54,6 +55,7 @@ _PERSONAL: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_HTML = re.compile(r"</?(?:p|br|div|span|a|b|i|u|em|strong|ul|ol|li|h[1-6]|blockquote)\b[^<>]*>", re.IGNORECASE)
 _SKETCH, _KEYS, _SHINGLE, _SAME = 64, 8, 8, 0.6
 
 
@@ -68,14 +70,14 @@ def clean(questions: Iterable[Question]) -> tuple[list[Question], Counter[str]]:
     near = Near()
     for question in questions:
         try:
-            post = admit(question["post"])
+            post = admit(_plain(question["post"]))
         except PostError:
             told["post: no valid text"] += 1
             continue
         if len(post) < SHORTEST_POST or _ADVERT.search(post):
             told["post: too short" if len(post) < SHORTEST_POST else "post: advert"] += 1
             continue
-        answers = [a for a in map(str.strip, question["answers"]) if _good(a, question["locale"], told)]
+        answers = [a for a in map(_plain, question["answers"]) if _good(a, question["locale"], told)]
         twin = near.find(post)
         if twin is not None:
             told["post: near-duplicate"] += 1
@@ -87,6 +89,13 @@ def clean(questions: Iterable[Question]) -> tuple[list[Question], Counter[str]]:
         question["post"] = _scrubbed(question["post"], question["locale"], told)
         question["answers"] = [_scrubbed(a, question["locale"], told) for a in question["answers"]]
     return kept, told
+
+
+def _plain(text: str) -> str:
+    """The text without HTML, which forum exports hold; paragraphs stay."""
+    if _HTML.search(text):
+        text = unescape(_HTML.sub("", re.sub(r"</p>|<br\s*/?>", "\n", text, flags=re.IGNORECASE)))
+    return "\n".join(line for line in map(str.strip, text.replace("\xa0", " ").splitlines()) if line)
 
 
 def _good(answer: str, locale: Locale, told: Counter[str]) -> bool:

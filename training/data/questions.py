@@ -1,8 +1,9 @@
 """Questions with their answers, from a user's own JSONL and from the public sets.
 
 A line of a user's file is `{"post": ..., "answers": [...]}` (also `question`/`text`, `answer`), or
-`{"dialogue": [{"role": "client", "text": ...}, ...]}`, whose client turns are joined into one long post; `id`, `locale`
-and `topic` are optional. Two lines with the same post are one question with several answers.
+`{"dialogue": [{"role": "client", "text": ...}, ...]}` (also `turns`, or `conversation` of `input` and `output`), whose
+client turns are joined into one long post; `id`, `locale` and `topic` are optional. A file may also be one JSON array.
+Two rows with the same post are one question with several answers.
 """
 
 import json
@@ -16,6 +17,7 @@ from empathy_r1.graph.text import locale_of
 from empathy_r1.training.data.sentences import aspects
 from empathy_r1.training.errors import DataError
 
+_EXPECTED = 'Expected {"post": "...", "answers": ["..."]} or {"dialogue": [{"role": "client", "text": "..."}, ...]}.'
 _PEOPLE = ("client", "user", "seeker", "来访者", "求助者")
 
 
@@ -38,29 +40,37 @@ def read(path: Path, source: str | None = None) -> Iterator[Question]:
         DataError: a line is no JSON object with a post or a dialogue.
     """
     found: dict[str, Question] = {}
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                post, answers = _texts(row)
-            except (ValueError, AttributeError, TypeError, KeyError) as error:
-                expected = 'Expected {"post": "...", "answers": ["..."]} or {"dialogue": [{"role", "text"}, ...]}.'
-                raise DataError(path, number, f"{type(error).__name__}: {error}", expected) from error
-            question = _question(post, source or path.stem, row)
-            held = found.setdefault(question["id"], question)
-            held["answers"] += [answer for answer in answers if answer not in held["answers"]]
+    for number, row in _rows(path):
+        try:
+            post, answers = _texts(row)
+        except (AttributeError, TypeError, KeyError) as error:
+            raise DataError(path, number, f"{type(error).__name__}: {error}", _EXPECTED) from error
+        question = _question(post, source or path.stem, row)
+        held = found.setdefault(question["id"], question)
+        held["answers"] += [answer for answer in answers if answer not in held["answers"]]
     yield from found.values()
 
 
+def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """The lines' objects with their numbers; of a file that is one JSON array, its items with theirs."""
+    text = path.read_text(encoding="utf-8")
+    number = 1
+    try:
+        if text.lstrip().startswith("["):
+            yield from enumerate(json.loads(text), start=1)
+            return
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                yield number, json.loads(line)
+    except ValueError as error:
+        raise DataError(path, number, str(error), _EXPECTED) from error
+
+
 def _texts(row: Mapping[str, Any]) -> tuple[str, list[str]]:
-    turns = row.get("dialogue") or row.get("turns")
+    turns = row.get("dialogue") or row.get("turns") or _exchanges(row.get("conversation") or [])
     if turns:
         told = [(str(t.get("role")), str(t.get("text") or t.get("content") or "").strip()) for t in turns]
-        post = "".join(
-            text if text.endswith(tuple("。！？!?.")) else f"{text}。" for who, text in told if who in _PEOPLE
-        )
+        post = _joined([text for who, text in told if who in _PEOPLE and text])
         replies = [text for who, text in told if who not in _PEOPLE]
         return post, replies[-1:] if len(replies) == 1 else []
     post = str(row.get("post") or row.get("question") or row.get("text") or "").strip()
@@ -68,6 +78,18 @@ def _texts(row: Mapping[str, Any]) -> tuple[str, list[str]]:
         raise KeyError("no post, question or dialogue")
     answers = row.get("answers") or ([row["answer"]] if row.get("answer") else [])
     return post, [str(answer).strip() for answer in answers]
+
+
+def _exchanges(conversation: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Turns of `{"input", "output"}` exchanges."""
+    roles = {"input": "client", "output": "counsellor"}
+    return [{"role": role, "text": turn.get(key)} for turn in conversation for key, role in roles.items()]
+
+
+def _joined(texts: list[str]) -> str:
+    zh = locale_of("".join(texts)) == "zh"
+    ended = [text if text.endswith(tuple("。！？!?.…")) else text + ("。" if zh else ".") for text in texts]
+    return ("" if zh else " ").join(ended)
 
 
 def _question(post: str, source: str, row: Mapping[str, Any]) -> Question:
