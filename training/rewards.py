@@ -25,8 +25,10 @@ Rewards = list[float | None]
 Scorer = Callable[[Sequence[Mapping[str, Any]]], Rewards]
 """Scores of (history, post, reply) rows by a model; None for what it could not score."""
 
-_GROUNDED = {"zh": 0.2, "en": 0.25}
-"""Share of a cause's pieces that stand in the post and earn the full reward; gold causes of the corpus reach it."""
+_GROUNDED = {"zh": 0.14, "en": 0.3}
+"""Share of a cause's pieces that stand in the post and earn the full reward: the median of the corpus's gold causes.
+Against another post their median is 0.06 and 0.13.
+"""
 _ADVICE: dict[Locale, re.Pattern[str]] = {
     "zh": re.compile(
         r"建议|应该|不妨|最好|试试|试着|需要先|你需要|第[一二三][，,步]|首先|其次|可以(?:先|试|去|把|找|挑|从|在|跟|和|写|每)|下一步|直接把"
@@ -104,7 +106,7 @@ def intention_reward(completions: Completions, *, chain: Sequence[Mapping[Sectio
 
 
 def cause_reward(completions: Completions, *, locale: Sequence[Locale], post: Sequence[str], **_: Any) -> Rewards:
-    """How far the cause rests on the post: its share of words (Han pairs) that stand there, 1 from a fifth on."""
+    """How far the cause rests on the post: its share of words (Han pairs) that stand there, 1 from the usual one on."""
     found: Rewards = []
     for completion, place, said in zip(completions, locale, post, strict=True):
         ours = pieces(wire.parse(text_of(completion)).get("cause", ""))

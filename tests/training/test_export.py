@@ -94,11 +94,11 @@ def test_the_real_server_says_the_same_of_both(folder: Path, exported: dict[str,
         try:
             asked = {"messages": messages(POST)["prompt"], "temperature": 0, "max_tokens": TOKENS, "ignore_eos": True}
             answer = httpx.post(f"{server.url}/chat/completions", json={"model": name, **asked}, timeout=120).json()
-            said[name] = answer["choices"][0]["message"]["content"]
+            said[name] = answer["choices"][0]["message"]["content"].rstrip("\ufffd")  # half a character at the cut
         finally:
             server.stop()
     assert said["tuned"] == said["whole"]
-    assert said["whole"] == _greedy(AutoModelForCausalLM.from_pretrained(folder / "merged"), folder)
+    assert said["whole"] == _greedy(AutoModelForCausalLM.from_pretrained(folder / "merged"), folder).rstrip("\ufffd")
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ from empathy_r1.training.rewards import pieces
 
 REPAIRS = 2
 """How often an invalid chain is sent back."""
-GROUNDED = 0.08
-"""Least share of the cause's words (Han pairs) that must stand in the post: less is not about this post."""
+GROUNDED = 0.03
+"""Least share of the cause's words (Han pairs) that must stand in the post. Of the corpus's gold causes one in a
+hundred has less, against another post one in six.
+"""
 
 
 async def annotate(
