@@ -32,7 +32,14 @@ class Erased:
     """Table -> deleted rows."""
 
 
-async def erase(database: Database, session_ids: Sequence[str], *, tenant: str | None, actor: str) -> Erased:
+async def erase(
+    database: Database,
+    session_ids: Sequence[str],
+    *,
+    tenant: str | None,
+    actor: str,
+    unused_since: datetime | None = None,
+) -> Erased:
     """Deletes the sessions and all that hangs on them, and writes the audit log: an entry a session, and the receipt.
 
     Args:
@@ -40,19 +47,23 @@ async def erase(database: Database, session_ids: Sequence[str], *, tenant: str |
         session_ids: whose owner the caller has checked; ids that are gone already count as nothing.
         tenant: named in the audit log.
         actor: named in the audit log.
+        unused_since: leaves out sessions that somebody used since then; None leaves none out.
     """
     receipt, now = f"r_{uuid.uuid4().hex}", datetime.now(UTC)
-    turns = select(TurnRow.id).where(TurnRow.session_id.in_(session_ids))
     rows: dict[str, int] = {}
     async with database.write() as db:
         # Locked first, so that no post comes in between.
-        there = list(await db.scalars(select(SessionRow.id).where(SessionRow.id.in_(session_ids)).with_for_update()))
+        query = select(SessionRow.id).where(SessionRow.id.in_(session_ids)).with_for_update()
+        if unused_since is not None:
+            query = query.where(SessionRow.last_active < unused_since)
+        there = list(await db.scalars(query))
+        turns = select(TurnRow.id).where(TurnRow.session_id.in_(there))
         for table, of in (
             (EventRow, EventRow.turn_id.in_(turns)),
             (StageRow, StageRow.turn_id.in_(turns)),
-            (TurnRow, TurnRow.session_id.in_(session_ids)),
-            (HandoverRow, HandoverRow.session_id.in_(session_ids)),
-            (SessionRow, SessionRow.id.in_(session_ids)),
+            (TurnRow, TurnRow.session_id.in_(there)),
+            (HandoverRow, HandoverRow.session_id.in_(there)),
+            (SessionRow, SessionRow.id.in_(there)),
         ):
             rows[table.__tablename__] = (await db.execute(delete(table).where(of))).rowcount
         rows["consents"] = await drop_orphans(db)

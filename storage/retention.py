@@ -41,10 +41,11 @@ async def sweep(
     now = datetime.now(UTC)
     swept = Swept()
     if days is not None:
+        since = now - timedelta(days=days)
         open_turn = exists().where(TurnRow.session_id == SessionRow.id, TurnRow.status.in_(("accepted", "running")))
         old = (
             select(SessionRow.tenant, SessionRow.id)
-            .where(SessionRow.last_active < now - timedelta(days=days), ~open_turn)
+            .where(SessionRow.last_active < since, ~open_turn)
             .order_by(SessionRow.tenant, SessionRow.last_active)
             .limit(batch)
         )
@@ -54,7 +55,7 @@ async def sweep(
             if not found:
                 break
             ids = [row.id for row in found if row.tenant == found[0].tenant]
-            erased = await erase(database, ids, tenant=found[0].tenant, actor=actor)
+            erased = await erase(database, ids, tenant=found[0].tenant, actor=actor, unused_since=since)
             swept.sessions += erased.sessions
             swept.receipts.append(erased.receipt_id)
             _add(swept, erased.rows)
