@@ -3,6 +3,7 @@
 A turn is admitted whole or not at all: no cap stands between its stages. A crisis passes every cap.
 """
 
+import asyncio
 import hashlib
 import uuid
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.text import locale_of
 from empathy_r1.plugin._crisis import answer_crisis
 from empathy_r1.plugin._notices import Person, with_post
-from empathy_r1.plugin._parts import Parts, stored
+from empathy_r1.plugin._parts import SILENCE_SECONDS, Parts, stored
 from empathy_r1.plugin._worker import Worker
 from empathy_r1.plugin.errors import (
     DrainingError,
@@ -54,13 +55,15 @@ async def accept(parts: Parts, worker: Worker, session_id: str, arrival: Arrival
     place = worker.reserve() if not alarm else None
     try:
         with stored():
-            admitted = await parts.journal.admit(
-                session_id,
-                arrival.key,
-                lambda scene: _decide(parts, worker, arrival, scene, turn_id, digest, begin=place is not None),
-                lease=parts.settings.lease_seconds,
-                history=parts.settings.max_history,
-            )
+            # A person in crisis does not wait for a database that says nothing.
+            async with asyncio.timeout(SILENCE_SECONDS if alarm else None):
+                admitted = await parts.journal.admit(
+                    session_id,
+                    arrival.key,
+                    lambda scene: _decide(parts, worker, arrival, scene, turn_id, digest, begin=place is not None),
+                    lease=parts.settings.lease_seconds,
+                    history=parts.settings.max_history,
+                )
         if admitted is None or not _may(arrival.tenant, admitted.session):
             raise SessionNotFoundError(session_id)
         if admitted.known:
@@ -75,7 +78,8 @@ async def accept(parts: Parts, worker: Worker, session_id: str, arrival: Arrival
             place.give_back()
     with stored():
         if alarm:
-            await answer_crisis(parts, admitted.session, admitted.turn)
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await answer_crisis(parts, admitted.session, admitted.turn)
         elif not admitted.begun:
             worker.expect(turn_id, _pause(parts, admitted.session))
         if admitted.session.double_texting == "interrupt":

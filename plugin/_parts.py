@@ -20,6 +20,8 @@ from empathy_r1.storage import Database, Journal, KeyRing, SessionRecord, Sessio
 from empathy_r1.storage.outbox import Outbox
 
 Graph = CompiledStateGraph[State, Context, Input, Output]
+SILENCE_SECONDS = 5.0
+"""How long a person waits for a database that says nothing."""
 Clock = Callable[[], datetime]
 
 
@@ -80,7 +82,8 @@ async def session_of(parts: Parts, session_id: str, tenant: str | None) -> Sessi
         SessionNotFoundError: there is none, or it is another tenant's.
     """
     with stored():
-        record = await parts.sessions.get(session_id)
+        async with asyncio.timeout(SILENCE_SECONDS):
+            record = await parts.sessions.get(session_id)
     if record is None or (tenant is not None and record.tenant != tenant):
         raise SessionNotFoundError(session_id)
     return record

@@ -18,6 +18,8 @@ DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 _THREADS = 8
 """Transactions of `run` at once on PostgreSQL, and reads at once on SQLite, which has one writer."""
 _IDLE_SECONDS = 1.0
+_POSTGRES = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
+"""A server that falls silent is noticed within seconds, not within the hours that TCP takes by itself."""
 T = TypeVar("T")
 
 
@@ -101,7 +103,7 @@ def _engine(address: str) -> AsyncEngine:
 def _threaded(engine: AsyncEngine) -> Engine:
     """An engine of plain connections to the same database."""
     if engine.dialect.name != "sqlite":
-        plain = create_engine(engine.url, pool_size=_THREADS, max_overflow=0)
+        plain = create_engine(engine.url, pool_size=_THREADS, max_overflow=0, connect_args=_POSTGRES)
         event.listen(plain, "checkout", _ping_if_idle)
         event.listen(plain, "checkin", _used)
         return plain

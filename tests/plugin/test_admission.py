@@ -8,6 +8,7 @@ import pytest
 from empathy_r1.graph import wire
 from empathy_r1.graph.errors import ModelUnavailableError
 from empathy_r1.graph.speech import FIXED
+from empathy_r1.plugin import _admission
 from empathy_r1.plugin._breaker import FAILURES, FIRST_PAUSE, Breaker
 from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.errors import OverloadedError
@@ -202,6 +203,19 @@ async def test_who_takes_over_in_mid_reply_takes_the_first_words_back(settings, 
         if event.type == "token":
             said = event.text if event.reset else said + event.text
     assert said == seen[-1].reply == ZH_CHAIN["response"]
+
+
+async def test_a_crisis_does_not_wait_for_a_silent_database(engine, monkeypatch):
+    session = await opened(engine)
+
+    async def silent(*args, **more):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(_admission, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(engine._parts.database, "run", silent)
+    answer = await engine.turn(session, CRISIS)
+    assert "12356" in answer.reply or answer.turn_id == "unstored"
+    monkeypatch.undo()
 
 
 async def test_an_engine_that_closes_at_once_leaves_nothing_behind(settings, model, caplog):
