@@ -126,20 +126,26 @@ def _draw(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> bool:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         return False
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    known = {key for log in logs.values() for entry in log for key, v in entry.items() if isinstance(v, int | float)}
+    panels = [(title, found) for title, keys in _PANELS if (found := sorted(k for k in known if _belongs(k, keys)))]
+    if not panels:
+        return False
+    figure = Figure(figsize=(11, 3.6 * ((len(panels) + 1) // 2)), layout="constrained")
     FigureCanvasAgg(figure)
-    for panel, (title, keys) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
+    for at, (title, keys) in enumerate(panels, start=1):
+        panel = figure.add_subplot((len(panels) + 1) // 2, 2, at)
         panel.set_title(title)
         panel.set_xlabel("step")
         for name, log in logs.items():
-            for key in sorted({k for entry in log for k in entry if _belongs(k, keys)}):
+            for key in keys:
                 points = [(e["step"], e[key]) for e in log if isinstance(e.get(key), int | float)]
                 if points:
                     # A single figure, such as that of the last evaluation, is a mark.
                     label = key if len(logs) == 1 else f"{name}: {key}"
-                    panel.plot(*zip(*points, strict=True), label=label, marker="o" if len(points) == 1 else None)
-        if panel.lines:
-            panel.legend(fontsize=7)
+                    style = "-" if len(panel.lines) < 10 else "--"  # colours come again after ten
+                    marker = "o" if len(points) == 1 else None
+                    panel.plot(*zip(*points, strict=True), style, label=label, marker=marker)
+        panel.legend(fontsize=7)
     figure.savefig(path, dpi=110)
     return True
 
