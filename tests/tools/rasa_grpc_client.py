@@ -13,6 +13,6 @@ from rasa_sdk.grpc_py.action_webhook_pb2_grpc import ActionServiceStub
 
 call = ParseDict(json.load(sys.stdin), WebhookRequest(), ignore_unknown_fields=True)
 with grpc.insecure_channel(f"127.0.0.1:{sys.argv[1]}") as channel:
-    grpc.channel_ready_future(channel).result(timeout=120)
+    grpc.channel_ready_future(channel).result(timeout=300)
     for event in ActionServiceStub(channel).WebhookStream(call, timeout=300):
         sys.stdout.write(json.dumps(MessageToDict(event, preserving_proto_field_name=True), ensure_ascii=False) + "\n")

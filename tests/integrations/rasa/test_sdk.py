@@ -24,6 +24,15 @@ POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话
 CRISIS = "我不想活了，今晚就想结束这一切"
 
 
+def in_time(ask, call):
+    """The answer. A machine too busy to give it within the deadline is asked again for the same message."""
+    for _ in range(6):
+        answer = ask(call)
+        if talk.LATER[:20] not in str(answer):
+            return answer
+    raise AssertionError("no answer in six times the deadline")
+
+
 @contextmanager
 def action_server(folder, *options):
     require("rasa", None if PYTHON.exists() else "there is no .venv-rasa-sdk: tests/environments/rasa.sh makes it")
@@ -58,13 +67,17 @@ def action_server(folder, *options):
 @pytest.fixture(scope="module")
 def over_http(tmp_path_factory):
     with action_server(tmp_path_factory.mktemp("sdk")) as port:
-        for _ in range(600):
+        for _ in range(1500):
             try:
                 if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
                     break
             except httpx.HTTPError:
                 time.sleep(0.2)
-        yield lambda call: httpx.post(f"http://127.0.0.1:{port}/webhook", json=call, timeout=120).json()
+
+        def ask(call):
+            return httpx.post(f"http://127.0.0.1:{port}/webhook", json=call, timeout=250).json()
+
+        yield lambda call: in_time(ask, call)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +92,7 @@ def over_grpc(tmp_path_factory):
             assert done.returncode == 0, done.stderr
             return [json.loads(line) for line in done.stdout.splitlines()]
 
-        yield ask
+        yield lambda call: in_time(ask, call)
 
 
 def call(text, *, action="action_empathy", slots=None, message_id="m", sender="p1"):
