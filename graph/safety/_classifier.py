@@ -76,8 +76,8 @@ def score(text: str) -> float:
     return table.intercept + sum(filter(None, map(table.weights.get, found))) / math.sqrt(max(1, len(found)))
 
 
-def classify(parts: Iterable[str]) -> Level:
-    """The level that the gravest window asks for: `none`, `concern` or `high`."""
-    table = _table()
-    top = max(map(score, windows(parts)), default=-math.inf)
+def classify(parts: Iterable[str], *, twice: bool = False) -> Level:
+    """The level that the gravest window asks for, or with `twice` the second gravest: `none`, `concern` or `high`."""
+    table, scores = _table(), sorted(map(score, windows(parts)), reverse=True)
+    top = next(iter(scores[1 if twice else 0 :]), -math.inf)
     return "high" if top >= table.high else "concern" if top >= table.concern else "none"

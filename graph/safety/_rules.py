@@ -36,6 +36,8 @@ class Rule:
     weight: int
     other: bool
     """The wording itself speaks of somebody else."""
+    loose: bool
+    """It may well mean less: in a long post, alone, it is a concern."""
     shielded: bool
     patterns: tuple[Pattern, ...]
     unless: tuple[Pattern, ...]
@@ -77,8 +79,8 @@ class Table:
 
     locale: Locale
     version: str
-    index: tuple[tuple[str, tuple[tuple[Rule, Pattern], ...]], ...]
-    """Key -> patterns that need it."""
+    index: dict[str, tuple[tuple[str, tuple[tuple[Rule, Pattern], ...]], ...]]
+    """First two characters of a key -> such keys, each with the patterns that need it."""
     shields: tuple[Shield, ...]
 
 
@@ -94,10 +96,13 @@ def table(locale: Locale) -> Table:
                 raise ValueError(f"A pattern of rule {rule.id} has no word that must occur. Add one.")
             for key in pattern.keys:
                 index.setdefault(key, []).append((rule, pattern))
+    heads: dict[str, list[tuple[str, tuple[tuple[Rule, Pattern], ...]]]] = {}
+    for key, rows in index.items():
+        heads.setdefault(key[:2], []).append((key, tuple(rows)))
     return Table(
         locale,
         raw["version"],
-        tuple((key, tuple(rows)) for key, rows in index.items()),
+        {head: tuple(keys) for head, keys in heads.items()},
         tuple(_shield(row, raw["words"], locale) for row in raw["shield"]),
     )
 
@@ -120,27 +125,29 @@ def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], se
         The findings, and the parts in which a rule's words stood but meant something less: a denial, an idiom, a title.
     """
     rows = table(locale)
-    # Most keys are not in most texts: a set of the text's pairs of characters says so at a fraction of the cost.
-    pairs = {*text, *map(str.__add__, text, text[1:])}
-    awake = [(key, patterns) for key, patterns in rows.index if key[:2] in pairs and key in text]
     best: dict[str, Finding] = {}
     understood: set[str] = set()
-    for piece in parts if awake else ():
+    for piece in parts:
         tried: set[int] = set()
-        for key, patterns in awake:
-            if key not in piece:
+        for rule, pattern in _awake(piece, rows):
+            if id(pattern) in tried:
                 continue
-            for rule, pattern in patterns:
-                if id(pattern) in tried:
-                    continue
-                tried.add(id(pattern))
-                for found in _judged(rule, pattern, piece, text, rows.shields):
-                    if found is None or found.level != rule.level:
-                        understood.add(piece)
-                    old = best.get(rule.id)
-                    if found and (old is None or _grave(found) > _grave(old)):
-                        best[rule.id] = found
+            tried.add(id(pattern))
+            for found in _judged(rule, pattern, piece, text, rows.shields):
+                if found is None or found.level != rule.level:
+                    understood.add(piece)
+                old = best.get(rule.id)
+                if found and (old is None or _grave(found) > _grave(old)):
+                    best[rule.id] = found
     return list(best.values()), understood
+
+
+def _awake(piece: str, rows: Table) -> Iterator[tuple[Rule, Pattern]]:
+    """The patterns of which a key is in the piece; that most are not, its pairs of characters say soonest."""
+    for head in rows.index.keys() & {*piece, *map(str.__add__, piece, piece[1:])}:
+        for key, patterns in rows.index[head]:
+            if key in piece:
+                yield from patterns
 
 
 def _judged(
@@ -221,6 +228,7 @@ def _rule(row: dict[str, Any], words: dict[str, list[str]], locale: Locale) -> R
         sign=row.get("sign", ""),
         weight=row.get("weight", 1),
         other=row.get("other", False),
+        loose=row.get("loose", False),
         shielded=row.get("shielded", True),
         patterns=tuple(compile_pattern(text, words, locale) for text in row["match"]),
         unless=tuple(compile_pattern(text, words, locale) for text in row.get("unless", ())),

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from empathy_r1.graph.safety._classifier import classify
 from empathy_r1.graph.safety._classifier import version as classifier_version
 from empathy_r1.graph.safety._normal import prepare
-from empathy_r1.graph.safety._rules import find, pieces, table
+from empathy_r1.graph.safety._rules import Finding, find, pieces, table
 from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level, Screening, worse
 
 VERSION = "+".join((table("zh").version, table("en").version, classifier_version()))
@@ -27,6 +27,9 @@ SIGNS_FOR_HIGH = 3
 """Weight of different signs that is an alarm."""
 HOLD: dict[Level, tuple[int, int]] = {"none": (0, 0), "concern": (0, 5), "high": (2, 20), "imminent": (4, 20)}
 """For how many later posts a level leaves at least `high`, and at least `concern`."""
+
+LONG = 200
+"""Characters of a long post: among so many words a lone loose one, or a lone window of the classifier, says little."""
 
 _REMEMBERED = 4096
 _readings: OrderedDict[bytes, "_Reading"] = OrderedDict()
@@ -47,7 +50,9 @@ class _Reading:
         """The person says that the danger is over."""
         self.minor = own.pop("age", 0) > 0
         self.signs = own
+        long = len(prepared) >= LONG
         grave = [f for f in findings if f.level != "none"]
+        grave = _alone_is_less(grave) if long else grave
         level: Level = max((f.level for f in grave), key=LEVELS.index, default="none")
         self.found = Screening(
             level,
@@ -56,7 +61,8 @@ class _Reading:
             tuple(sorted(f.rule.id for f in grave)),
         )
         if not self.found.alarm:
-            learnt = classify(part for part in parts if part not in understood_zh and part not in understood_en)
+            unread = [part for part in parts if part not in understood_zh and part not in understood_en]
+            learnt = classify(unread, twice=long)
             if worse(learnt, level) != level:
                 self.found = _raised(self.found, learnt, ("suicide",), "classifier", about_other=False)
 
@@ -87,6 +93,14 @@ def _read(text: str) -> _Reading:
         if len(_readings) > _REMEMBERED:
             _readings.popitem(last=False)
     return reading
+
+
+def _alone_is_less(grave: list[Finding]) -> list[Finding]:
+    """The findings with the level `concern` where a loose rule is the only one that alarms."""
+    alarming = [finding for finding in grave if Screening(finding.level).alarm]
+    if len(alarming) != 1 or not alarming[0].rule.loose or alarming[0].level == "imminent":
+        return grave
+    return [replace(f, level="concern") if f is alarming[0] else f for f in grave]
 
 
 def _added_up(now: _Reading, past: Sequence[_Reading]) -> Screening:

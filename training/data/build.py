@@ -12,6 +12,7 @@ import random
 from pathlib import Path
 
 from empathy_r1.graph.labels import Locale
+from empathy_r1.graph.safety import screen
 from empathy_r1.training.corpus import chain, load
 from empathy_r1.training.data import drills, grammar, public, talks
 from empathy_r1.training.data.sample import Sample, write
@@ -38,6 +39,7 @@ def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
         )
         for record in load(split="train")
     ]  # fmt: skip
+    samples = [sample for sample in samples if not screen(sample["post"]).alarm]  # the model never sees these
     posts = [sample for at, sample in enumerate(samples) if at % _EVERY]
     drilled = list(posts)
     for locale, share in _SHARE.items():

@@ -12,7 +12,7 @@ from empathy_r1.graph.safety.levels import LEVELS
 def rules_alone(text, monkeypatch_context):
     module = __import__("sys").modules["empathy_r1.graph.safety.screen"]
     with monkeypatch_context() as patch:
-        patch.setattr(module, "classify", lambda parts: "none")
+        patch.setattr(module, "classify", lambda parts, **_: "none")
         module._readings.clear()
         found = whole(text)
         module._readings.clear()
