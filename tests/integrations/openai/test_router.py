@@ -19,7 +19,7 @@ from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
 
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 REPLY = ZH_CHAIN["response"]
 MODEL = "empathy-r1"
@@ -82,14 +82,14 @@ def test_models_are_listed(client):
 
 def test_a_reply_comes_whole_with_usage(client):
     done = ask(client, POST, user="u1")
-    assert done.choices[0].message.content.endswith(REPLY)  # after the notices of the start of a talk
+    assert done.choices[0].message.content.count(REPLY) == 1  # among notices and help lines
     assert done.choices[0].finish_reason == "stop"
     assert done.usage.total_tokens == done.usage.prompt_tokens + done.usage.completion_tokens > 2
 
 
 def test_a_reply_comes_in_pieces_with_usage(client):
     chunks = list(ask(client, POST, user="u1", stream=True, stream_options={"include_usage": True}))
-    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices).endswith(REPLY)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices).count(REPLY) == 1
     assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
     assert chunks[-1].usage.completion_tokens > 0
     assert len(chunks) > 4
@@ -174,7 +174,7 @@ def test_no_inner_inference_leaves(url):
 
 def test_langchain_talks_to_it(url):
     chat = ChatOpenAI(model=MODEL, base_url=url, api_key="sk-test", max_retries=0, model_kwargs={"user": "lc"})
-    assert chat.invoke(POST).content.endswith(REPLY)
+    assert REPLY in chat.invoke(POST).content
     assert "".join(str(piece.content) for piece in chat.stream("再说一点，关于妈妈")) == REPLY
 
 

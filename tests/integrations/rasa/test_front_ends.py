@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "examples" / "front_ends"
 FETCHED = ROOT / ".cache" / "front-ends"
 SERVER = "http://localhost:8000"
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 FIRST, LAST = ZH_CHAIN["response"].split("\n\n")
 

@@ -16,7 +16,7 @@ from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
 
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 LISTEN = {"event": "followup", "timestamp": None, "name": "action_listen"}
 REPLY = ZH_CHAIN["response"].replace("\n\n", "\n \n")
@@ -87,8 +87,9 @@ def call(text, *, message_id="m1", turns=0, sender="p1"):
 
 
 def replies(responses):
-    """The texts but the notices that are due at the start of a talk."""
-    return [one["text"] for one in responses if "text" in one and "不是真人" not in one["text"]]
+    """The texts but the notices at the start of a talk and help lines that the screen may want."""
+    told = [one["text"] for one in responses if "text" in one]
+    return [text for text in told if "不是真人" not in text and not text.startswith("全国统一心理援助热线")]
 
 
 async def ask(client, body, **how):
@@ -183,7 +184,7 @@ async def test_the_rest_channel_reads_text_plain_and_keeps_people_apart(client, 
     body = json.dumps({"sender": "p1", "message": POST, "metadata": {"message_id": "7"}})
     for _ in range(2):
         got = await client.post("/webhooks/rest/webhook", content=body, headers={"Content-Type": "text/plain"})
-        assert got.json()[-1] == {"recipient_id": "p1", "text": REPLY}
+        assert {"recipient_id": "p1", "text": REPLY} in got.json()
     assert len(model.asked) == 4
     for _ in range(2):
         await client.post("/webhooks/rest/webhook", json={"message": POST})

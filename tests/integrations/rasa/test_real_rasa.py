@@ -17,7 +17,7 @@ from support.rasa_server import RasaServer, missing
 from support.web_server import Doors
 from tiers import require
 
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 REPLY = ZH_CHAIN["response"].replace("\n\n", "\n \n")
 TOKEN = "a-token"
@@ -87,8 +87,9 @@ def texts(messages):
 
 
 def replied(messages):
-    """The reply, after the notices that are due at the start of a talk."""
-    return texts(messages)[-1]
+    """The reply, among the notices at the start of a talk and help lines that the screen may want."""
+    told = texts(messages)
+    return REPLY if REPLY in told else told[-1]
 
 
 async def events_of(front, sender):

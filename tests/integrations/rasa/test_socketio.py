@@ -13,7 +13,7 @@ from empathy_r1.storage.crypto import new_key
 from support.models import ZH_CHAIN, ScriptedModel
 from support.web_server import live
 
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 
 
 @pytest.fixture

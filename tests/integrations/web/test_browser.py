@@ -14,7 +14,7 @@ from support.models import EN_CHAIN, ZH_CHAIN
 from support.web_server import browser, chromium, live
 from tiers import require
 
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接。"
+POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接。"
 EN_POST = "The third interview went wrong in the last round. My mother called and I let it ring."
 CRISIS = "我不想活了，今晚就想结束这一切"
 FIRST = ZH_CHAIN["response"].split("\n\n")[0]
