@@ -29,9 +29,10 @@ _NUMBER_EN = (
     "(?:[0-9]{1,5}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
     "|seventeen|eighteen|twenty|thirty|forty|fifty|sixty|hundred|hundreds|dozens?|several|a few|a couple|a|the|some)"
 )
-_EVERYDAY = frozenset(
+EVERYDAY = frozenset(
     "我你他她它想要会不就被让把将给的了在有是去来人这那一个没快也都先带拿用买过好太从到说能可才吃喝打看着下手头"
 )
+"""Characters that most texts have."""
 _GAPS: dict[Locale, tuple[str, str]] = {
     "zh": (f"[^{CLAUSE_END}]{{0,8}}?", "[^.!?;。\n]{0,20}?"),
     "en": (f"(?:[^ {CLAUSE_END}]{{1,24}} ){{0,3}}?", "(?:[^ .!?;。\n]{1,24} ){0,9}?"),
@@ -168,6 +169,6 @@ def _keys(parts: list[_Part]) -> tuple[str, ...]:
     """The most telling part that every match contains: no everyday word, then the longest, then the fewest."""
 
     def telling(words: tuple[str, ...]) -> tuple[bool, int, int]:
-        return not _EVERYDAY.intersection(words), min(map(len, words)), -len(words)
+        return not EVERYDAY.intersection(words), min(map(len, words)), -len(words)
 
     return max((part.words for part in parts if part.words), key=telling, default=())

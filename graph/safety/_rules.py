@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Literal
 
 from empathy_r1.graph.labels import Locale
-from empathy_r1.graph.safety._patterns import CLAUSE_END, Pattern, compile_pattern
+from empathy_r1.graph.safety._patterns import CLAUSE_END, EVERYDAY, Pattern, compile_pattern
 from empathy_r1.graph.safety._tables import load
 from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level
 
@@ -94,7 +94,7 @@ def table(locale: Locale) -> Table:
         for pattern in rule.patterns:
             if not pattern.keys:
                 raise ValueError(f"A pattern of rule {rule.id} has no word that must occur. Add one.")
-            for key in pattern.keys:
+            for key in _telling(rule, pattern):
                 index.setdefault(key, []).append((rule, pattern))
     heads: dict[str, list[tuple[str, tuple[tuple[Rule, Pattern], ...]]]] = {}
     for key, rows in index.items():
@@ -105,6 +105,12 @@ def table(locale: Locale) -> Table:
         {head: tuple(keys) for head, keys in heads.items()},
         tuple(_shield(row, raw["words"], locale) for row in raw["shield"]),
     )
+
+
+def _telling(rule: Rule, pattern: Pattern) -> tuple[str, ...]:
+    """Of all the strings that the rule needs beside each other, those that the fewest texts have."""
+    needed = (pattern.keys, *(other.keys for other in rule.also if other.keys))
+    return max(needed, key=lambda keys: (EVERYDAY.isdisjoint(keys), sum(map(len, keys)) / len(keys)))
 
 
 def pieces(text: str) -> list[str]:
@@ -133,6 +139,8 @@ def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], se
             if id(pattern) in tried:
                 continue
             tried.add(id(pattern))
+            if not pattern.regex.search(piece):
+                continue
             for found in _judged(rule, pattern, piece, text, rows.shields):
                 if found is None or found.level != rule.level:
                     understood.add(piece)
@@ -156,7 +164,7 @@ def _judged(
     """What each place of the pattern means after the shields; None where it means nothing grave."""
     if not all(_any((other,), piece) for other in rule.also):
         return
-    if rule.but and pattern.regex.search(piece) and _any(rule.but, piece):
+    if rule.but and _any(rule.but, piece):
         yield None
         return
     for count, match in enumerate(pattern.regex.finditer(piece)):
