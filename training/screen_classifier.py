@@ -2,7 +2,7 @@
 
 A logistic regression over runs of units, from PsyGUARD's labelled utterances (arXiv 2409.20243), self-written texts
 (configs/screen_texts.toml), and sentences of harmless posts of the grammar and the corpus. The thresholds are those
-scores that 1.5 % (`high`) and 3 % (`concern`) of the unrelated utterances of clients pass, each
+scores that 1 % (`high`) and 3 % (`concern`) of the unrelated utterances of clients pass, each
 scored by a model that has not seen it. Runs that fewer than three texts hold are left out.
 
     python -m empathy_r1.training.screen_classifier --data FILE.jsonl --out graph/safety/tables/screen_classifier.json
@@ -31,7 +31,7 @@ from empathy_r1.training.data import grammar
 from empathy_r1.training.evaluate_safety import CLIENT, read, wilson
 
 FOLDS = 8
-FALSE_HIGH, FALSE_CONCERN = 0.015, 0.03
+FALSE_HIGH, FALSE_CONCERN = 0.01, 0.03
 """Shares of unrelated utterances that may pass the thresholds."""
 _WEIGHTS = {"explicit": 3.0, "indirect": 2.0}
 _OWN_WEIGHT = 0.3

@@ -86,8 +86,8 @@ class Sealed:
             if 2 * len(text) >= _size(text) and text not in own:
                 self._whole.add(text)
             for size in self._LENGTHS:
-                pieces = {text[i : i + size] for i in range(len(text) - size + 1)}
-                self._pieces |= {p for p in pieces if _size(p) == size and not _said(p, own)}
+                said = _runs(own, size - size // 4)
+                self._pieces |= {p for p in _runs(text, size) if _size(p) == size and not _said(p, said)}
 
     def shown_by(self, before: str, sentence: str) -> bool:
         """Whether `sentence`, after `before`, completes such a piece."""
@@ -154,10 +154,14 @@ def bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
-def _said(piece: str, own: str) -> bool:
-    """Whether `own` holds the piece but for a few letters at its ends, such as those of the word before a quote."""
+def _runs(text: str, size: int) -> set[str]:
+    return {text[i : i + size] for i in range(len(text) - size + 1)}
+
+
+def _said(piece: str, said: set[str]) -> bool:
+    """Whether runs of the post hold the piece but for a few letters at its ends, such as those of a word before it."""
     core = len(piece) - len(piece) // 4
-    return any(piece[i : i + core] in own for i in range(len(piece) - core + 1))
+    return any(piece[i : i + core] in said for i in range(len(piece) - core + 1))
 
 
 def _packed(word: str) -> bool:

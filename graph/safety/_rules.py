@@ -5,6 +5,7 @@ A table has `[words]` (groups of words), `[[rule]]` (what is said, how grave it 
 A rule with `also` needs no order of words: a railing and a hand that lets go, wherever they stand in the sentence.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,6 +19,7 @@ from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level
 PIECE = 120
 """Most characters that are read as one sentence; a longer one is read in overlapping pieces."""
 _OVERLAP = 40
+_LATIN = re.compile("[a-z]")
 _MOST_HITS = 4
 """Places of one pattern that are looked at in one piece, when the first ones are shielded."""
 
@@ -133,6 +135,8 @@ def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], se
     rows = table(locale)
     best: dict[str, Finding] = {}
     understood: set[str] = set()
+    if locale == "en" and not _LATIN.search(text):
+        return [], understood
     for piece in parts:
         tried: set[int] = set()
         for rule, pattern in _awake(piece, rows):
