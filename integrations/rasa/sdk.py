@@ -1,7 +1,7 @@
 """The bot's actions as classes of rasa-sdk, for platforms that run their own action server.
 
     # actions.py
-    from empathy_r1.integrations.rasa.sdk import ActionBack, ActionEmpathy, ActionHandover
+    from empathy_r1.integrations.rasa import ActionBack, ActionEmpathy, ActionHandover
 
     python -m rasa_sdk --actions actions            # or with --grpc, which streams
 
