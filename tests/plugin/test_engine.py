@@ -129,9 +129,11 @@ async def test_a_second_post_is_refused_where_the_session_says_so(engine, model)
 
 async def test_a_second_post_stops_the_first_where_the_session_says_so(engine, model):
     session = await engine.create_session(double_texting="interrupt")
-    model.pause = 0.05
+    model.pause = 1.0
     running = engine.stream(session.session_id, POST)
     await anext(running)
+    while not model.asked:
+        await asyncio.sleep(0.01)
     model.pause = 0.0
     done = await engine.turn(session.session_id, "等等，我重说")
     assert done.reply
