@@ -146,7 +146,9 @@ async def test_an_answer_that_is_no_choice_is_asked_for_again_and_then_counted(f
     row = next(r for r in stage.report(talks) if r["dimension"] == "Helps")
     assert (row["n"], row["unjudged"]) == (0, 2)
     assert row["best"] == {"share": None, "low": 0.0, "high": 1.0}
-    assert sum("line missing" in m[1]["content"] for m in judged) == 2 * (stage.REPAIRS + 1)
+    # Two talks with the same words share what is already answered; when both ask at once, both are counted.
+    asked = sum("line missing" in m[1]["content"] for m in judged)
+    assert stage.REPAIRS + 1 <= asked <= 2 * (stage.REPAIRS + 1)
 
 
 async def test_the_imminent_branch_and_a_red_answer(folder, tmp_path):
