@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from empathy_r1.plugin.events import EVENT, Cancelled, Committed, Event, Failed, Token
 from empathy_r1.storage import Journal
@@ -103,6 +103,9 @@ class News:
                 if not found:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), _HERE_SECONDS if feed.here else _POLL_SECONDS)
+        except SQLAlchemyError:
+            if not self._closed:  # A process that stops may close its database before its listeners read the last.
+                raise
         finally:
             feed.listeners -= 1
             self._forget(turn_id, feed)
