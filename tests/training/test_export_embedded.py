@@ -24,7 +24,7 @@ from empathy_r1.training.export_embedded import ExportError, export, main  # noq
 
 SPEAKER = Path(__file__).parents[1] / "serving" / "model"
 """A Qwen3 of half a million weights that speaks the wire format (tests/tools/make_tiny_model.py)."""
-POST = "连着三次面试都被拒了，我不敢接家里的电话，觉得自己什么都做不好。晚上睡不着，白天也没有力气。"
+POST = "连着三次面试都被拒了，我不敢接家里的电话，觉得自己一样都做不成。晚上睡不着，白天也没有力气。"
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 QWEN_LIKE = """

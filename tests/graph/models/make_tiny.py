@@ -24,7 +24,7 @@ QWEN_SPLIT = (
 )
 CONVERSATIONS = (
     (
-        "最近总是睡不着，觉得自己什么都做不好。",
+        "最近总是睡不着，觉得自己一样都做不成。",
         "<emotion>\n焦虑/强｜怕自己不行</emotion>\n<response>\n睡不着的夜很长。😔 你已经撑了很久。</response>",
     ),
     (

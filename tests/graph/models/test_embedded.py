@@ -14,7 +14,7 @@ from empathy_r1.graph.models import ContinuesFinalMessage
 from empathy_r1.graph.models.embedded import SHIPPED, EmbeddedChat
 
 TINY = Path(__file__).parent / "tiny"
-POST = HumanMessage("最近总是睡不着，觉得自己什么都做不好。")
+POST = HumanMessage("最近总是睡不着，觉得自己一样都做不成。")
 ENGLISH = HumanMessage("I failed again and I am tired.")
 REPLY = "<emotion>\n焦虑/强｜怕自己不行</emotion>\n<response>\n睡不着的夜很长。😔 你已经撑了很久。</response>"
 
