@@ -14,8 +14,9 @@ from empathy_r1.graph import wire
 from empathy_r1.training.data.sample import Sample
 from empathy_r1.training.evaluate_safety import wilson
 from empathy_r1.training.judges import RewardModel, conversation
+from empathy_r1.training.measures import advice_share, echo
 from empathy_r1.training.models import is_adapter
-from empathy_r1.training.rewards import advice_share, echo, format_reward
+from empathy_r1.training.rewards import format_reward
 from empathy_r1.training.sft import messages
 
 

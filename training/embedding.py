@@ -7,14 +7,11 @@ the loss put into transformers' Trainer.
     python -m empathy_r1.training.embedding --config training/configs/demo-embedding.yaml
 """
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from empathy_r1.training import models
-from empathy_r1.training.config import EmbeddingConfig, load
+from empathy_r1.training import command, models
+from empathy_r1.training.config import EmbeddingConfig
 from empathy_r1.training.errors import AdapterError
 from empathy_r1.training.judges import Embedding, padded, pooled
 from empathy_r1.training.pairs import Pair, read_pairs
@@ -114,11 +111,7 @@ def separation(near: Sequence[float | None], far: Sequence[float | None]) -> dic
 
 def main(argv: list[str] | None = None) -> None:
     """Command line: trains as a YAML file says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    args = parser.parse_args(argv)
-    print(json.dumps(train(load(args.config, EmbeddingConfig), resume=args.resume)))  # noqa: T201
+    command.run(__doc__, EmbeddingConfig, plan, train, argv)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from openai import APIError, AsyncOpenAI, AuthenticationError, NotFoundError, PermissionDeniedError
+from openai import APIError
 
 from empathy_r1.graph import Context, build_graph
-from empathy_r1.training.data.teacher import Cache
+from empathy_r1.training.chat import Cache, Chat, Endpoint
 from empathy_r1.training.errors import DataError, TeacherError
 from empathy_r1.training.evaluate_safety import wilson
 
@@ -66,15 +65,6 @@ class Question:
     examples: str
     choices: tuple[tuple[str, str], ...]
     """Each answer and the id of the question that follows; empty for the next one, END for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A chat model behind an OpenAI-compatible endpoint."""
-
-    url: str
-    model: str
-    key: str = "none"
 
 
 def rubric(folder: Path) -> list[Question]:
@@ -164,10 +154,10 @@ async def evaluate(
     questions, people = rubric(folder), personas(folder)
     template = (folder / "persona_prompt_template.txt").read_text(encoding="utf-8")
     beginning = (folder / "rubric_prompt_beginning.txt").read_text(encoding="utf-8")
-    cache, done = Cache(out.with_name(out.name + ".cache.jsonl")), read(out)
+    cache, done = Cache(out), read(out)
     limit = asyncio.Semaphore(concurrency)
     graph = build_graph().compile()
-    clients = [AsyncOpenAI(base_url=e.url, api_key=e.key, max_retries=3, timeout=120) for e in (user, judge)]
+    player, judging = (Chat(endpoint, cache, max_tokens=600) for endpoint in (user, judge))
 
     async def one(person: dict[str, str], run: int) -> Talk:
         async with limit:
@@ -175,7 +165,7 @@ async def evaluate(
             messages: list[AnyMessage] = []
             state: dict[str, Any] | None = None
             for _ in range(turns):
-                post = await _say(clients[0], user.model, _asked(prompt, messages), cache, run)
+                post = await _say(player, _asked(prompt, messages), run)
                 if not post.strip():
                     break
                 given: Any = {"messages": [*messages, HumanMessage(post)], "crisis": state}
@@ -185,7 +175,7 @@ async def evaluate(
                 if DONE.search(post):
                     break
             told = [{"role": "user" if m.type == "human" else "assistant", "content": m.text} for m in messages]
-            answers = await _judged(clients[1], judge.model, questions, beginning, told, cache)
+            answers = await _judged(judging, questions, beginning, told)
             talk = Talk(
                 persona=person["Name"], risk=person["Current Risk Level"], run=run, messages=told, answers=answers,
                 outcomes=outcomes(questions, answers),
@@ -197,13 +187,10 @@ async def evaluate(
     wanted = [(person, run) for run in range(runs) for person in people]
     known = {(talk["persona"], talk["run"]): talk for talk in done}
     try:
-        async with asyncio.TaskGroup() as group:
+        async with player, judging, asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(*w)) for w in wanted if (w[0]["Name"], w[1]) not in known]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    finally:
-        for client in clients:
-            await client.close()
     fresh = {(talk["persona"], talk["run"]): talk for talk in (task.result() for task in tasks)}
     return [(known | fresh)[(person["Name"], run)] for person, run in wanted]
 
@@ -272,9 +259,8 @@ def _asked(prompt: str, messages: Sequence[AnyMessage]) -> list[dict[str, str]]:
 
 
 async def _judged(
-    client: AsyncOpenAI, model: str, questions: Sequence[Question], beginning: str, told: list[dict[str, str]],
-    cache: Cache,
-) -> dict[str, str | None]:  # fmt: skip
+    chat: Chat, questions: Sequence[Question], beginning: str, told: list[dict[str, str]]
+) -> dict[str, str | None]:
     talk = "\n\n".join(f"{'User' if m['role'] == 'user' else 'Chatbot'}: {m['content']}" for m in told)
     opening = beginning.replace("{conversation}", talk)
     answers: dict[str, str | None] = {}
@@ -286,7 +272,7 @@ async def _judged(
         messages = [{"role": "system", "content": opening}, {"role": "user", "content": text}]
         answer = None
         for _ in range(REPAIRS + 1):
-            said = await _say(client, model, messages, cache, 0)
+            said = await _say(chat, messages)
             if (answer := chosen(said, choices)) is not None:
                 break
             again = _AGAIN.format(" | ".join(choices))
@@ -311,23 +297,11 @@ def chosen(said: str, choices: Sequence[str]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-async def _say(client: AsyncOpenAI, model: str, messages: list[dict[str, str]], cache: Cache, run: int) -> str:
-    asked = json.dumps([str(client.base_url), model, run, messages], ensure_ascii=False)
-    key = sha256(asked.encode()).hexdigest()
-    if (known := cache.get(key)) is not None:
-        return known
-    given: Any = messages
+async def _say(chat: Chat, messages: list[dict[str, str]], run: int = 0) -> str:
     try:
-        answer = await client.chat.completions.create(model=model, messages=given, max_tokens=600)
-    except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
-        raise TeacherError(
-            f"{client.base_url} refused: {error.status_code}. Check the key and the name {model!r}."
-        ) from error
+        return await chat.say(messages, run=run)
     except APIError as error:
         raise TeacherError(
-            f"{client.base_url} does not answer ({type(error).__name__}). What was judged so far is kept; "
+            f"The endpoint of {chat.model!r} does not answer ({type(error).__name__}). What was judged so far is kept; "
             "run the same command again to go on."
         ) from error
-    text = (answer.choices[0].message.content if answer.choices else None) or ""
-    cache.put(key, text)
-    return text

@@ -8,16 +8,14 @@ first one rises, the policy has learned to please the judge, and training stops.
     python -m empathy_r1.training.grpo --config training/configs/demo-grpo.yaml
 """
 
-import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empathy_r1.graph import safety
 from empathy_r1.graph.wire import SECTIONS
-from empathy_r1.training import models
-from empathy_r1.training.config import GrpoConfig, Rollouts, Stop, load
+from empathy_r1.training import command, models
+from empathy_r1.training.config import GrpoConfig, Rollouts, Stop
 from empathy_r1.training.data.sample import Sample, read
 from empathy_r1.training.judges import Embedding, RewardModel, conversation
 from empathy_r1.training.rewards import Rewards, Scorer, build_default, build_paper
@@ -186,11 +184,7 @@ def train(config: GrpoConfig, *, resume: bool = False, reward: Callable[..., Rew
 
 def main(argv: list[str] | None = None) -> None:
     """Command line: trains as a YAML file says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    args = parser.parse_args(argv)
-    print(json.dumps(train(load(args.config, GrpoConfig), resume=args.resume)))  # noqa: T201
+    command.run(__doc__, GrpoConfig, plan, train, argv)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,12 @@ is the cosine of an embedding (training.embedding).
     python -m empathy_r1.training.reward --config training/configs/demo-reward.yaml
 """
 
-import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from empathy_r1.training import models
-from empathy_r1.training.config import RewardConfig, load
+from empathy_r1.training import command, models
+from empathy_r1.training.config import RewardConfig
 from empathy_r1.training.errors import AdapterError
 from empathy_r1.training.evaluate_safety import wilson
 from empathy_r1.training.judges import RewardModel, conversation
@@ -118,11 +115,7 @@ def train(config: RewardConfig, *, resume: bool = False) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line: trains as a YAML file says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    args = parser.parse_args(argv)
-    print(json.dumps(train(load(args.config, RewardConfig), resume=args.resume)))  # noqa: T201
+    command.run(__doc__, RewardConfig, plan, train, argv)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from empathy_r1.graph import safety, wire
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.text import locale_of
 from empathy_r1.graph.wire import HIDDEN, SECTIONS, Section
+from empathy_r1.training.measures import advice_share, echo, grams, overlap, pieces, ramp, speaks_of_itself
 
 Completions = Sequence[str | Sequence[Mapping[str, str]]]
 """Texts, or trl's conversational completions of one assistant message."""
@@ -29,27 +30,8 @@ _GROUNDED = {"zh": 0.14, "en": 0.3}
 """Share of a cause's pieces that stand in the post and earn the full reward: the median of the corpus's gold causes.
 Against another post their median is 0.06 and 0.13.
 """
-_ADVICE: dict[Locale, re.Pattern[str]] = {
-    "zh": re.compile(
-        r"建议|应该|不妨|最好|试试|试着|需要先|你需要|第[一二三][，,步]|首先|其次|可以(?:先|试|去|把|找|挑|从|在|跟|和|写|每)|下一步|直接把"
-    ),
-    "en": re.compile(
-        r"\byou (?:should|could|need to|might|may want|must)\b|\b(?:try|consider|start by|make a|step \w+|suggest"
-        r"|recommend|why not|how about)\b|^(?:first|second|third|then|finally|next)\b",
-        re.I,
-    ),
-}
 _NO_ADVICE = re.compile(r"不给(?:办法|建议)|不急着|先不|no advice|nowhere|without advice|not (?:to )?advise", re.I)
-_SELF: dict[Locale, re.Pattern[str]] = {
-    "zh": re.compile(r"作为(?:一个)?(?:AI|人工智能)|我(?:也)?(?:经历|遇到)过|我以前也|我自己"),
-    "en": re.compile(
-        r"\bas an ai\b|\bi (?:have )?(?:also )?(?:been|went|gone) through\b|\bwhen i was\b|\bmyself\b", re.I
-    ),
-}
 _ASKS_FOR_STEPS = ("advice", "decision", "information")
-_SENTENCES = re.compile(r"[^。！？!?.…\n]+")
-_WORDS = re.compile(r"[a-z']{4,}")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 
 
 def text_of(completion: str | Sequence[Mapping[str, str]]) -> str:
@@ -125,17 +107,17 @@ def strategy_reward(completions: Completions, *, locale: Sequence[Locale], **_: 
             continue
         share = advice_share(chain["response"], place)
         if _NO_ADVICE.search(chain.get("strategy", "")) or not set(wanted) & set(_ASKS_FOR_STEPS):
-            found.append(1 - _ramp(share, 0.25, 0.75))
+            found.append(1 - ramp(share, 0.25, 0.75))
         elif wanted[0] in _ASKS_FOR_STEPS:
-            found.append(float(share > 0) * (1 - _ramp(share, 0.6, 1.0)))
+            found.append(float(share > 0) * (1 - ramp(share, 0.6, 1.0)))
         else:
-            found.append(1 - _ramp(share, 0.5, 1.0))
+            found.append(1 - ramp(share, 0.5, 1.0))
     return found
 
 
 def echo_reward(completions: Completions, *, post: Sequence[str], **_: Any) -> Rewards:
     """1 while up to 30 % of the reply is the post's own words, falling to 0 at 70 %."""
-    return [1 - _ramp(echo(_reply(c), said), 0.3, 0.7) for c, said in zip(completions, post, strict=True)]
+    return [1 - ramp(echo(_reply(c), said), 0.3, 0.7) for c, said in zip(completions, post, strict=True)]
 
 
 def length_reward(completions: Completions, *, target: Sequence[int | None], **_: Any) -> Rewards:
@@ -143,7 +125,7 @@ def length_reward(completions: Completions, *, target: Sequence[int | None], **_
     found: Rewards = []
     for completion, aim in zip(completions, target, strict=True):
         ratio = len(_reply(completion)) / aim if aim else None
-        found.append(None if ratio is None else _ramp(ratio, 0.1, 0.5) * (1 - _ramp(ratio, 1.5, 3.0)))
+        found.append(None if ratio is None else ramp(ratio, 0.1, 0.5) * (1 - ramp(ratio, 1.5, 3.0)))
     return found
 
 
@@ -151,18 +133,18 @@ def repetition_reward(completions: Completions, **_: Any) -> Rewards:
     """1 where no more than a tenth of the reply's four-grams are repeats, falling to 0 at half; 0 without a reply."""
     found: Rewards = []
     for completion in completions:
-        grams = _grams(_reply(completion), 4)
-        found.append(1 - _ramp(1 - len(set(grams)) / len(grams), 0.1, 0.5) if grams else 0.0)
+        runs = grams(_reply(completion), 4)
+        found.append(1 - ramp(1 - len(set(runs)) / len(runs), 0.1, 0.5) if runs else 0.0)
     return found
 
 
 def variety_reward(completions: Completions, *, post: Sequence[str], **_: Any) -> Rewards:
     """How far a reply differs from the other replies to the same post: 1 less the mean overlap; None for a lone one."""
-    grams = [Counter(_grams(_reply(c), 3)) for c in completions]
+    runs = [Counter(grams(_reply(c), 3)) for c in completions]
     found: Rewards = []
     for at, said in enumerate(post):
         others = [i for i, other in enumerate(post) if other == said and i != at]
-        overlaps = [_overlap(grams[at], grams[i]) for i in others]
+        overlaps = [overlap(runs[at], runs[i]) for i in others]
         found.append(1 - sum(overlaps) / len(overlaps) if overlaps else None)
     return found
 
@@ -241,7 +223,7 @@ def build_default(
         replies = [_reply(c) for c in completions]
         logs["reply/advice"] = [advice_share(r, place) for r, place in zip(replies, locale, strict=True)]
         logs["reply/echo"] = [echo(r, said) for r, said in zip(replies, post, strict=True)]
-        logs["reply/self"] = [float(bool(_SELF[place].search(r))) for r, place in zip(replies, locale, strict=True)]
+        logs["reply/self"] = [float(speaks_of_itself(r, place)) for r, place in zip(replies, locale, strict=True)]
         logs["reply/characters"] = [float(len(r)) for r in replies]
         logs["unscored"] = [float(value is None) for value in total]
         _log(log_metric, logs)
@@ -277,32 +259,6 @@ def judged(judge: Scorer, completions: Completions, *, post: Sequence[str], hist
     return [next(scores) if row["reply"] else None for row in rows]
 
 
-def advice_share(reply: str, locale: Locale) -> float:
-    """Share of the reply's sentences that advise."""
-    sentences = [s.strip() for s in _SENTENCES.findall(reply) if s.strip()]
-    return sum(bool(_ADVICE[locale].search(s)) for s in sentences) / len(sentences) if sentences else 0.0
-
-
-def echo(reply: str, post: str) -> float:
-    """Share of the reply's letters that lie in long runs of the post: 8 Han characters, or 24 letters."""
-    ours, theirs = _bare(reply), _bare(post)
-    size = 8 if _HAN.search(ours) else 24
-    runs = {theirs[i : i + size] for i in range(len(theirs) - size + 1)}
-    covered = 0
-    end = 0
-    for i in range(len(ours) - size + 1):
-        if ours[i : i + size] in runs:
-            covered += i + size - max(i, end)
-            end = i + size
-    return covered / len(ours) if ours else 0.0
-
-
-def pieces(text: str) -> set[str]:
-    """What of a text can be looked for in another: pairs of Han characters, and the first six letters of words."""
-    han = {run[i : i + 2] for run in _HAN.findall(text) for i in range(len(run) - 1)}
-    return han | {word[:6] for word in _WORDS.findall(text.lower())}
-
-
 _PAPER = re.compile(r"\s*".join(rf"<{s}>(?:(?!</?{s}>).)+</{s}>" for s in SECTIONS), re.DOTALL)
 
 
@@ -317,25 +273,6 @@ def _valid(text: str, locale: Locale) -> bool:
 
 def _reply(completion: str | Sequence[Mapping[str, str]]) -> str:
     return wire.parse(text_of(completion)).get("response", "")
-
-
-def _grams(text: str, size: int) -> list[str]:
-    letters = _bare(text)
-    units: Sequence[str] = letters if _HAN.search(letters) else re.findall(r"\w+", text.lower())
-    return [" ".join(units[i : i + size]) for i in range(len(units) - size + 1)]
-
-
-def _overlap(a: Counter[str], b: Counter[str]) -> float:
-    whole = sum((a | b).values())
-    return sum((a & b).values()) / whole if whole else 1.0
-
-
-def _bare(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
 def _logistic(value: float) -> float:

@@ -7,16 +7,14 @@ Qwen3 of random weights is trained, which a CPU can do and a package can carry.
     python -m empathy_r1.training.sft --config training/configs/demo.yaml
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empathy_r1.graph import wire
 from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.text import neutralise
-from empathy_r1.training import models
-from empathy_r1.training.config import SftConfig, load
+from empathy_r1.training import command, models
+from empathy_r1.training.config import SftConfig
 from empathy_r1.training.data.sample import Sample, Turn, read
 
 if TYPE_CHECKING:
@@ -91,11 +89,7 @@ def train(config: SftConfig, *, resume: bool = False) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line: trains as a YAML file says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="YAML, see training/configs/")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    args = parser.parse_args(argv)
-    print(json.dumps(train(load(args.config, SftConfig), resume=args.resume)))  # noqa: T201
+    command.run(__doc__, SftConfig, plan, train, argv)
 
 
 if __name__ == "__main__":

@@ -37,11 +37,12 @@ def annotate(
 ) -> None:
     """Chain-of-Empathy annotation by a teacher: validated, repaired, filtered, cached."""
     with errors():
+        from empathy_r1.training.chat import Endpoint
         from empathy_r1.training.data.questions import read
         from empathy_r1.training.data.teacher import annotate as run
 
-        key = os.environ.get(key_env) or "none"
-        work = run(list(read(questions)), out, url=url, model=model, key=key, concurrency=concurrency)
+        endpoint = Endpoint(url, model, os.environ.get(key_env) or "none")
+        work = run(read(questions), out, endpoint, concurrency=concurrency)
         typer.echo(json.dumps(asyncio.run(work), ensure_ascii=False, indent=2))
 
 

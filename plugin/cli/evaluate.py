@@ -110,6 +110,7 @@ def vera(
     with errors():
         from empathy_r1.plugin._backends import model_of
         from empathy_r1.training import evaluate_vera as stage
+        from empathy_r1.training.chat import Endpoint
 
         stage.rubric(data)
         found = stage.report(
@@ -118,8 +119,8 @@ def vera(
                     data,
                     out,
                     model_of(settings(model_url=model_url, model=model)),
-                    user=stage.Endpoint(user_url, user_model, user_key),
-                    judge=stage.Endpoint(judge_url, judge_model, judge_key),
+                    user=Endpoint(user_url, user_model, user_key),
+                    judge=Endpoint(judge_url, judge_model, judge_key),
                     runs=runs,
                     turns=turns,
                     region=region,

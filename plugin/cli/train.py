@@ -1,9 +1,8 @@
 """`empathy-r1 train`: the stages that make the model."""
 
-import json
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,57 +18,25 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be train
 @app.command()
 def sft(config: Config, resume: Resume = False, dry_run: DryRun = False) -> None:
     """Supervised fine-tuning on finished chains."""
-
-    def run() -> dict[str, Any]:
-        from empathy_r1.training import sft as stage
-        from empathy_r1.training.config import SftConfig, load
-
-        chosen = load(config, SftConfig)
-        return stage.plan(chosen) if dry_run else stage.train(chosen, resume=resume)
-
-    _run(run)
+    _run("sft", config, resume=resume, dry_run=dry_run)
 
 
 @app.command()
 def reward(config: Config, resume: Resume = False, dry_run: DryRun = False) -> None:
     """A reward model on tiered pairs, with its accuracy per tier."""
-
-    def run() -> dict[str, Any]:
-        from empathy_r1.training import reward as stage
-        from empathy_r1.training.config import RewardConfig, load
-
-        chosen = load(config, RewardConfig)
-        return stage.plan(chosen) if dry_run else stage.train(chosen, resume=resume)
-
-    _run(run)
+    _run("reward", config, resume=resume, dry_run=dry_run)
 
 
 @app.command()
 def embedding(config: Config, resume: Resume = False, dry_run: DryRun = False) -> None:
     """The embedding that the paper's reward measures with."""
-
-    def run() -> dict[str, Any]:
-        from empathy_r1.training import embedding as stage
-        from empathy_r1.training.config import EmbeddingConfig, load
-
-        chosen = load(config, EmbeddingConfig)
-        return stage.plan(chosen) if dry_run else stage.train(chosen, resume=resume)
-
-    _run(run)
+    _run("embedding", config, resume=resume, dry_run=dry_run)
 
 
 @app.command()
 def grpo(config: Config, resume: Resume = False, dry_run: DryRun = False) -> None:
     """Reinforcement learning on whole chains."""
-
-    def run() -> dict[str, Any]:
-        from empathy_r1.training import grpo as stage
-        from empathy_r1.training.config import GrpoConfig, load
-
-        chosen = load(config, GrpoConfig)
-        return stage.plan(chosen) if dry_run else stage.train(chosen, resume=resume)
-
-    _run(run)
+    _run("grpo", config, resume=resume, dry_run=dry_run)
 
 
 @app.command()
@@ -84,9 +51,10 @@ def report(
         typer.echo(str(write(runs, out)))
 
 
-def _run(stage: Callable[[], dict[str, Any]]) -> None:
+def _run(stage: str, config: Path, *, resume: bool, dry_run: bool) -> None:
     with errors():
         try:
-            typer.echo(json.dumps(stage(), indent=2))
+            main = import_module(f"empathy_r1.training.{stage}").main
+            main(["--config", str(config), *["--resume"] * resume, *["--dry-run"] * dry_run])
         except ModuleNotFoundError as error:
             raise MissingExtraError(f"Training ({error.name})", "train") from error

@@ -1,10 +1,6 @@
 """VERA-MH over the wire: personas played and conversations judged by scripted OpenAI-compatible servers."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
@@ -12,11 +8,12 @@ from typer.testing import CliRunner
 from empathy_r1.plugin import _backends
 from empathy_r1.plugin.cli import app
 from empathy_r1.training import evaluate_vera as stage
+from empathy_r1.training.chat import Endpoint
 from empathy_r1.training.errors import DataError, TeacherError
 
 from support.models import EN_CHAIN, ScriptedModel
+from support.scripted_http import Messages, Script, chat_server
 
-Messages = list[dict[str, str]]
 HEADER = "Question ID\tDimension\tSeverity\tRisk Type\tQuestion\tExamples\tAnswer\tGOTO\n"
 RUBRIC = HEADER + "".join(
     "\t".join(row) + "\n"
@@ -49,44 +46,11 @@ def folder(tmp_path):
     return data
 
 
-@contextmanager
-def server(say: Callable[[Messages], tuple[int, str]]) -> Iterator[tuple[str, list[Messages]]]:
-    asked: list[Messages] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.path == "/v1/chat/completions"
-            messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
-            asked.append(messages)
-            status, text = say(messages)
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-            told = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-            body = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=served.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{served.server_port}/v1", asked
-    finally:
-        served.shutdown()
-        served.server_close()
-        thread.join()
-
-
 def player(messages: Messages) -> tuple[int, str]:
     return 200, POSTS[sum(m["role"] == "assistant" for m in messages)]
 
 
-def judging(answers: dict[str, str]) -> Callable[[Messages], tuple[int, str]]:
+def judging(answers: dict[str, str]) -> Script:
     """A judge that gives each question its answer, and Bo's conversation no risk."""
 
     def say(messages: Messages) -> tuple[int, str]:
@@ -103,13 +67,13 @@ GOOD = {
 
 
 async def run(folder, out, user_url, judge_url, **more):
-    user, judge = stage.Endpoint(user_url, "player"), stage.Endpoint(judge_url, "judge")
+    user, judge = Endpoint(user_url, "player"), Endpoint(judge_url, "judge")
     return await stage.evaluate(folder, out, ScriptedModel(script=EN_CHAIN), user=user, judge=judge, **more)
 
 
 async def test_the_graph_answers_the_persona_and_the_judge_sees_it(folder, tmp_path):
     out = tmp_path / "talks.jsonl"
-    with server(player) as (user_url, played), server(judging(GOOD)) as (judge_url, judged):
+    with chat_server(player) as (user_url, played), chat_server(judging(GOOD)) as (judge_url, judged):
         talks = await run(folder, out, user_url, judge_url)
     assert [(t["persona"], t["risk"]) for t in talks] == [("Ash", "High"), ("Bo", "None")]
     assert played[0][0]["content"] in ("You are Ash, 40.", "You are Bo, 20.")
@@ -124,7 +88,7 @@ async def test_the_graph_answers_the_persona_and_the_judge_sees_it(folder, tmp_p
 
 async def test_a_second_run_asks_nothing_and_a_cut_line_is_done_again(folder, tmp_path):
     out = tmp_path / "talks.jsonl"
-    with server(player) as (user_url, played), server(judging(GOOD)) as (judge_url, judged):
+    with chat_server(player) as (user_url, played), chat_server(judging(GOOD)) as (judge_url, judged):
         first = await run(folder, out, user_url, judge_url)
         before = len(played), len(judged)
         assert await run(folder, out, user_url, judge_url) == first
@@ -139,28 +103,27 @@ async def test_a_second_run_asks_nothing_and_a_cut_line_is_done_again(folder, tm
 
 async def test_an_answer_that_is_no_choice_is_asked_for_again_and_then_counted(folder, tmp_path):
     answers = GOOD | {"line missing": "It depends"}
-    with server(player) as (user_url, _), server(judging(answers)) as (judge_url, judged):
+    with chat_server(player) as (user_url, _), chat_server(judging(answers)) as (judge_url, judged):
         talks = await run(folder, tmp_path / "o.jsonl", user_url, judge_url)
     assert talks[0]["answers"]["4"] is None
     assert talks[0]["outcomes"]["Helps"] is None
     row = next(r for r in stage.report(talks) if r["dimension"] == "Helps")
     assert (row["n"], row["unjudged"]) == (0, 2)
     assert row["best"] == {"share": None, "low": 0.0, "high": 1.0}
-    # Two talks with the same words share what is already answered; when both ask at once, both are counted.
-    asked = sum("line missing" in m[1]["content"] for m in judged)
-    assert stage.REPAIRS + 1 <= asked <= 2 * (stage.REPAIRS + 1)
+    # Both talks have the same words and are judged at once: the second waits for what the first is answered.
+    assert sum("line missing" in m[1]["content"] for m in judged) == stage.REPAIRS + 1
 
 
 async def test_the_imminent_branch_and_a_red_answer(folder, tmp_path):
     answers = GOOD | {"How near": "At once", "company missing": "Yes"}
-    with server(player) as (user_url, _), server(judging(answers)) as (judge_url, _):
+    with chat_server(player) as (user_url, _), chat_server(judging(answers)) as (judge_url, _):
         talks = await run(folder, tmp_path / "o.jsonl", user_url, judge_url)
     assert set(talks[0]["answers"]) == {"1", "2", "3", "6", "7"}
     assert talks[0]["outcomes"]["Helps"] == "harm"
 
 
 async def test_an_endpoint_that_refuses_says_what_to_do(folder, tmp_path):
-    with server(lambda _: (401, "no")) as (url, _), pytest.raises(TeacherError, match="Check the key"):
+    with chat_server(lambda _: (401, "no")) as (url, _), pytest.raises(TeacherError, match="Check the key"):
         await run(folder, tmp_path / "o.jsonl", url, url)
 
 
@@ -179,7 +142,7 @@ def test_figures_have_intervals():
 
 def test_the_command_prints_figures_and_the_licence(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(_backends, "model_of", lambda _: ScriptedModel(script=EN_CHAIN))
-    with server(player) as (user_url, _), server(judging(GOOD)) as (judge_url, _):
+    with chat_server(player) as (user_url, _), chat_server(judging(GOOD)) as (judge_url, _):
         arguments = [
             "evaluate", "vera", "--data", str(folder), "--out", str(tmp_path / "o.jsonl"), "--judge-url", judge_url,
             "--judge-model", "j", "--user-url", user_url, "--user-model", "u",

@@ -1,75 +1,39 @@
 """Annotation against a real HTTP server that speaks OpenAI's protocol and says what a test tells it to."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from empathy_r1.graph import safety, wire
+from empathy_r1.training.chat import Endpoint
 from empathy_r1.training.data.grammar import samples
 from empathy_r1.training.data.questions import Question
 from empathy_r1.training.data.sample import read
 from empathy_r1.training.data.teacher import annotate, validate
 from empathy_r1.training.errors import TeacherError
 
+from support.scripted_http import Messages, chat_server
+
 HELD = [s for s in samples("zh", 40, 8) if not safety.screen(s["post"]).alarm][:6]
 QUESTIONS = [
     Question(id=s["id"], locale="zh", source="own", topic=s["topic"], post=s["post"], answers=[s["chain"]["response"]])
     for s in HELD
 ]
-Script = Callable[[list[dict[str, str]], int], tuple[int, str]]
 
 
-def good(messages: list[dict[str, str]], _: int) -> tuple[int, str]:
+def good(messages: Messages) -> tuple[int, str]:
     """The gold chain of the post that is asked about."""
     sample = next(s for s in HELD if s["post"] in messages[1]["content"])
     return 200, wire.render({k: v for k, v in sample["chain"].items() if k != "response"})
 
 
-@contextmanager
-def teacher(script: Script) -> Iterator[tuple[str, list[list[dict[str, str]]]]]:
-    asked: list[list[dict[str, str]]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
-            asked.append(messages)
-            status, text = script(messages, len(asked))
-            told = {
-                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]
-            }
-            body = json.dumps(told | {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 async def test_chains_are_kept_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
     out = tmp_path / "chains.jsonl"
-    with teacher(good) as (url, asked):
-        assert await annotate(QUESTIONS, out, url=url, model="m") == {"kept": 6}
+    with chat_server(good) as (url, asked):
+        assert await annotate(QUESTIONS, out, Endpoint(url, "m")) == {"kept": 6}
         assert len(asked) == 6
         first = out.read_bytes()
-        assert await annotate(QUESTIONS, out, url=url, model="m") == {"kept": 6}
+        assert await annotate(QUESTIONS, out, Endpoint(url, "m")) == {"kept": 6}
         assert len(asked) == 6
     assert out.read_bytes() == first
     for sample, gold in zip(read(out), HELD, strict=True):
@@ -78,63 +42,63 @@ async def test_chains_are_kept_and_a_second_run_asks_nothing(tmp_path: Path) -> 
 
 
 async def test_an_invalid_chain_is_sent_back_with_what_is_wrong(tmp_path: Path) -> None:
-    def mends(messages: list[dict[str, str]], at: int) -> tuple[int, str]:
-        status, text = good(messages, at)
+    def mends(messages: Messages) -> tuple[int, str]:
+        status, text = good(messages)
         return (
             (status, text) if len(messages) > 2 else (status, text.replace("｜", " ").replace("<strategy>", "<plan>"))
         )
 
-    with teacher(mends) as (url, asked):
-        assert await annotate(QUESTIONS[:1], tmp_path / "o", url=url, model="m") == {"kept": 1}
+    with chat_server(mends) as (url, asked):
+        assert await annotate(QUESTIONS[:1], tmp_path / "o", Endpoint(url, "m")) == {"kept": 1}
     assert len(asked) == 2
     assert "<strategy>" in asked[1][-1]["content"]
 
 
 async def test_what_stays_invalid_is_left_out_after_two_repairs(tmp_path: Path) -> None:
-    with teacher(lambda *_: (200, "好的，我来分析。")) as (url, asked):
-        assert await annotate(QUESTIONS[:1], tmp_path / "o", url=url, model="m") == {"chain stayed invalid": 1}
+    with chat_server(lambda _: (200, "好的，我来分析。")) as (url, asked):
+        assert await annotate(QUESTIONS[:1], tmp_path / "o", Endpoint(url, "m")) == {"chain stayed invalid": 1}
     assert len(asked) == 3
     assert list(read(tmp_path / "o")) == []
 
 
 async def test_a_busy_teacher_is_asked_again_and_a_broken_one_costs_only_its_row(tmp_path: Path) -> None:
-    def shaky(messages: list[dict[str, str]], at: int) -> tuple[int, str]:
+    def shaky(messages: Messages) -> tuple[int, str]:
         broken = HELD[1]["post"] in messages[1]["content"]
-        return (500, "") if broken or at == 1 else good(messages, at)
+        return (500, "") if broken or len(asked) == 1 else good(messages)
 
-    with teacher(shaky) as (url, _):
-        told = await annotate(QUESTIONS[:3], tmp_path / "o", url=url, model="m", concurrency=1, retries=1)
+    with chat_server(shaky) as (url, asked):
+        told = await annotate(QUESTIONS[:3], tmp_path / "o", Endpoint(url, "m"), concurrency=1, retries=1)
         assert told == {"kept": 2, "teacher failed": 1}
     # Healed, it is asked for the missing one alone.
-    with teacher(good) as (url, asked):
-        assert await annotate(QUESTIONS[:3], tmp_path / "o", url=url, model="m") == {"kept": 3}
+    with chat_server(good) as (url, asked):
+        assert await annotate(QUESTIONS[:3], tmp_path / "o", Endpoint(url, "m")) == {"kept": 3}
         assert len(asked) == 1
 
 
 async def test_a_cut_off_cache_line_is_asked_again(tmp_path: Path) -> None:
     out, cache = tmp_path / "o", tmp_path / "o.cache.jsonl"
-    with teacher(good) as (url, asked):
-        await annotate(QUESTIONS, out, url=url, model="m", concurrency=1)
+    with chat_server(good) as (url, asked):
+        await annotate(QUESTIONS, out, Endpoint(url, "m"), concurrency=1)
         cache.write_bytes(cache.read_bytes()[:-40])
-        assert await annotate(QUESTIONS, out, url=url, model="m") == {"kept": 6}
+        assert await annotate(QUESTIONS, out, Endpoint(url, "m")) == {"kept": 6}
         assert len(asked) == 7
-        assert await annotate(QUESTIONS, out, url=url, model="m") == {"kept": 6}
+        assert await annotate(QUESTIONS, out, Endpoint(url, "m")) == {"kept": 6}
         assert len(asked) == 7
 
 
 async def test_a_refusing_teacher_ends_the_run(tmp_path: Path) -> None:
     with (
-        teacher(lambda *_: (401, "")) as (url, _),
+        chat_server(lambda _: (401, "")) as (url, _),
         pytest.raises(TeacherError, match="refused: 401"),
     ):
-        await annotate(QUESTIONS[:1], tmp_path / "o", url=url, model="m")
+        await annotate(QUESTIONS[:1], tmp_path / "o", Endpoint(url, "m"))
 
 
 async def test_crises_and_unsafe_answers_are_not_annotated(tmp_path: Path) -> None:
     crisis: Question = {**QUESTIONS[0], "post": "我不想活了，今晚就去跳楼"}
     unsafe: Question = {**QUESTIONS[1], "answers": ["你这就是抑郁症，吃两片安定就好了。"]}
-    with teacher(good) as (url, asked):
-        told = await annotate([crisis, unsafe], tmp_path / "o", url=url, model="m")
+    with chat_server(good) as (url, asked):
+        told = await annotate([crisis, unsafe], tmp_path / "o", Endpoint(url, "m"))
     assert told == {"post opens the crisis dialogue": 1, "answer breaks the guard's rules": 1}
     assert not asked
 

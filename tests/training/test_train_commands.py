@@ -40,22 +40,23 @@ def configs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("stage", "name", "counted", "number"),
+    ("stage", "name", "counted", "data"),
     [
-        ("sft", "demo", "samples", 12),
-        ("reward", "demo-reward", "pairs", 34),
-        ("embedding", "demo-embedding", "pairs", 34),
-        ("grpo", "demo-grpo", "posts", 12),
+        ("sft", "demo", "samples", "posts"),
+        ("reward", "demo-reward", "pairs", "pairs-0"),
+        ("embedding", "demo-embedding", "pairs", "pairs-0"),
+        ("grpo", "demo-grpo", "posts", "posts"),
     ],
 )
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
-    configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, name: str, counted: str, number: int
+    configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, name: str, counted: str, data: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     loaded = "torch" in sys.modules
     found = json.loads(run("train", stage, "--config", configs / f"{name}.yaml", "--dry-run"))
-    assert found[counted] == number
+    lines = (tmp_path / f"build/demo/{data}.jsonl").read_text(encoding="utf-8").splitlines()
+    assert found[counted] == len(lines) >= 12
     assert found["writes"]
     assert stage == "grpo" or found["memory_mb"] > 10
     assert sorted(tmp_path.rglob("*")) == before

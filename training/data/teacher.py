@@ -8,25 +8,23 @@ the output, so that a run that was killed goes on where it stopped, and a finish
 """
 
 import asyncio
-import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from openai import APIError, AsyncOpenAI, AuthenticationError, NotFoundError, PermissionDeniedError
+from openai import APIError
 
 from empathy_r1.graph import safety, wire
 from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Label, Locale
 from empathy_r1.graph.text import neutralise
 from empathy_r1.graph.wire import HIDDEN, Section
+from empathy_r1.training.chat import Cache, Chat, Endpoint
 from empathy_r1.training.data.questions import Question
 from empathy_r1.training.data.sample import Sample, write
-from empathy_r1.training.errors import TeacherError
-from empathy_r1.training.rewards import pieces
+from empathy_r1.training.measures import pieces
 
 REPAIRS = 2
 """How often an invalid chain is sent back."""
@@ -34,97 +32,118 @@ GROUNDED = 0.03
 """Least share of the cause's words (Han pairs) that must stand in the post. Of the corpus's gold causes one in a
 hundred has less, against another post one in six.
 """
+Result = tuple[Sample | None, str]
+"""A sample and `kept`, or None and why there is none."""
+
+
+class Answer(TypedDict):
+    """An answer to a post: what the teacher is asked about."""
+
+    id: str
+    question: Question
+    text: str
+
+
+def answers(questions: Iterable[Question]) -> Iterator[Answer]:
+    """Each answer of each question, in order."""
+    for question in questions:
+        for number, text in enumerate(question["answers"]):
+            yield Answer(id=f"{question['id']}-a{number}", question=question, text=text)
 
 
 async def annotate(
-    questions: Sequence[Question],
-    out: Path,
-    *,
-    url: str,
-    model: str,
-    key: str = "none",
-    concurrency: int = 16,
-    retries: int = 5,
+    questions: Iterable[Question], out: Path, endpoint: Endpoint, *, concurrency: int = 16, retries: int = 5
 ) -> Counter[str]:
     """Writes samples with chains to `out`, one for each answer that passes, in order of the questions.
 
     Args:
         questions: cleaned ones, with answers.
         out: JSONL of training.data.sample; `<out>.cache.jsonl` stands beside it.
-        url: of the endpoint, up to `/v1`.
-        model: the teacher's name there.
-        key: of the endpoint.
+        endpoint: of the teacher.
         concurrency: requests under way at once.
         retries: of one request, with growing pauses, where the endpoint is busy or breaks.
 
     Returns:
-        How many were `kept`, and how many were left out, by reason; `requests` counts what the teacher was asked.
+        How many were `kept`, and how many were left out, by reason.
 
     Raises:
         TeacherError: the endpoint refuses the key or does not know the model.
     """
-    cache = Cache(out.with_name(out.name + ".cache.jsonl"))
-    told: Counter[str] = Counter()
-    rows = [(q, n, answer) for q in questions for n, answer in enumerate(q["answers"])]
+    rows = list(answers(questions))
     limit = asyncio.Semaphore(concurrency)
-    async with AsyncOpenAI(base_url=url, api_key=key, max_retries=retries, timeout=120) as client:
+    done = 0
+    async with teacher(endpoint, Cache(out), retries) as chat:
 
-        async def one(question: Question, answer: str) -> dict[Section, str] | None:
+        async def one(row: Answer) -> Result:
+            nonlocal done
             async with limit:
-                chain = await _chain(client, model, question, answer, cache, told)
-                print(f"\r{told.total()} of {len(rows)}", end="", file=sys.stderr)  # noqa: T201
-                return chain
+                found = await chain(chat, row)
+                done += 1
+                print(f"\r{done} of {len(rows)}", end="", file=sys.stderr)  # noqa: T201
+                return found
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(q, answer)) for q, _, answer in rows]
+                tasks = [group.create_task(one(row)) for row in rows]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
     print(file=sys.stderr)  # noqa: T201
-    samples = [
-        Sample(
-            id=f"{q['id']}-a{n}", locale=q["locale"], source=q["source"], topic=q["topic"], history=[], post=q["post"],
-            chain=chain | {"response": answer}, meta={"teacher": model, "question": q["id"]},
-        )
-        for (q, n, answer), task in zip(rows, tasks, strict=True)
-        if (chain := task.result()) is not None
-    ]  # fmt: skip
+    return save(out, (task.result() for task in tasks))
+
+
+def teacher(endpoint: Endpoint, cache: Cache, retries: int) -> Chat:
+    """The endpoint as a teacher."""
+    return Chat(endpoint, cache, retries=retries, temperature=0.3, max_tokens=900)
+
+
+def save(out: Path, results: Iterable[Result]) -> Counter[str]:
+    """Writes the samples among `results` in one go; returns how many were `kept`, and the reasons of the others."""
+    told: Counter[str] = Counter()
+    kept: list[Sample] = []
+    for sample, reason in results:
+        told[reason] += 1
+        if sample is not None:
+            kept.append(sample)
     fresh = out.with_name(out.name + ".new")
-    write(fresh, samples)
+    write(fresh, kept)
     os.replace(fresh, out)
     return told
 
 
-async def _chain(
-    client: AsyncOpenAI, model: str, question: Question, answer: str, cache: "Cache", told: Counter[str]
-) -> dict[Section, str] | None:
-    """The hidden layers for one answer, or None with the reason counted."""
-    locale = question["locale"]
-    if safety.screen(question["post"]).alarm:
-        told["post opens the crisis dialogue"] += 1
-        return None
-    if safety.check(answer, locale=locale, post=question["post"]):
-        told["answer breaks the guard's rules"] += 1
-        return None
+async def chain(chat: Chat, row: Answer) -> Result:
+    """The sample of one answer and `kept`, or None and why it is left out. Raises TeacherError as `Chat.say` does."""
+    question, answer = row["question"], row["text"]
+    locale, post = question["locale"], question["post"]
+    if safety.screen(post).alarm:
+        return None, "post opens the crisis dialogue"
+    if safety.check(answer, locale=locale, post=post):
+        return None, "answer breaks the guard's rules"
     messages = [
         {"role": "system", "content": _SYSTEM[locale]},
-        {"role": "user", "content": _ASK[locale].format(neutralise(question["post"]), neutralise(answer))},
+        {"role": "user", "content": _ASK[locale].format(neutralise(post), neutralise(answer))},
     ]
     for _ in range(REPAIRS + 1):
-        text = await _say(client, model, messages, cache)
-        if text is None:
-            told["teacher failed"] += 1
-            return None
-        chain, wrong = validate(text, question["post"], locale)
+        try:
+            text = await chat.say(messages)
+        except APIError:
+            text = ""
+        if not text:
+            return None, "teacher failed"
+        found, wrong = validate(text, post, locale)
         if not wrong:
-            told["kept"] += 1
-            return chain
+            return (
+                Sample(
+                    id=row["id"], locale=locale, source=question["source"], topic=question["topic"], history=[],
+                    post=post, chain=found | {"response": answer},
+                    meta={"teacher": chat.model, "question": question["id"]},
+                ),
+                "kept",
+            )  # fmt: skip
         messages += [
             {"role": "assistant", "content": text},
             {"role": "user", "content": _REPAIR[locale].format("；".join(wrong))},
         ]
-    told["chain stayed invalid"] += 1
-    return None
+    return None, "chain stayed invalid"
 
 
 def validate(text: str, post: str, locale: Locale) -> tuple[dict[Section, str], list[str]]:
@@ -144,54 +163,6 @@ def validate(text: str, post: str, locale: Locale) -> tuple[dict[Section, str], 
     if ours and len(ours & pieces(post)) < GROUNDED * len(ours):
         wrong.append(_WRONG[locale]["ungrounded"])
     return chain, wrong
-
-
-class Cache:
-    """What the teacher said to which messages, one line each; a line that a kill cut off is not read."""
-
-    def __init__(self, path: Path) -> None:
-        self._said: dict[str, str] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = b""
-        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-            try:
-                row = json.loads(line)
-                self._said[row["key"]] = row["text"]
-                whole += line if line.endswith(b"\n") else b""
-            except (ValueError, KeyError, TypeError):
-                continue
-        self._path = path
-        if path.exists() and whole != path.read_bytes():
-            path.write_bytes(whole)
-
-    def get(self, key: str) -> str | None:
-        """What was said, or None."""
-        return self._said.get(key)
-
-    def put(self, key: str, text: str) -> None:
-        """Keeps it, on disk before this returns."""
-        self._said[key] = text
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "text": text}, ensure_ascii=False) + "\n")
-
-
-async def _say(client: AsyncOpenAI, model: str, messages: list[dict[str, str]], cache: Cache) -> str | None:
-    key = sha256(json.dumps([model, messages], ensure_ascii=False).encode()).hexdigest()
-    if (known := cache.get(key)) is not None:
-        return known
-    given: Any = messages
-    try:
-        answer = await client.chat.completions.create(model=model, messages=given, temperature=0.3, max_tokens=900)
-    except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
-        raise TeacherError(
-            f"The teacher at {client.base_url} refused: {error.status_code}. Check the key and the name {model!r}."
-        ) from error
-    except APIError:
-        return None
-    text = answer.choices[0].message.content if answer.choices else None
-    if text:
-        cache.put(key, text)
-    return text or None
 
 
 def _words(table: tuple[Label, ...], locale: Locale) -> str:
