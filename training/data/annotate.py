@@ -9,7 +9,7 @@ import re
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.training.data.compose import Reading
-from empathy_r1.training.data.sentences import aspects, speech
+from empathy_r1.training.data.sentences import Aspect, aspects, speech
 
 _CLAUSE = re.compile(r"[^。！？!?；;\n，,.…]+")
 _BELIEF = re.compile(
@@ -21,28 +21,37 @@ _SIZE: dict[Locale, tuple[int, int]] = {"zh": (6, 34), "en": (18, 110)}
 
 def read(post: str, locale: Locale, dice: random.Random) -> Reading | None:
     """What the post says, or None where neither a topic nor a feeling can be found in it."""
-    low, high = _SIZE[locale]
-    clauses = [c.strip() for c in _CLAUSE.findall(post)]
-    clauses = [c for c in clauses if low <= len(c) <= high]
-    counts = [(len(set(a.keys.findall(post))), a) for a in aspects(locale)]
-    best = max(counts, key=lambda pair: pair[0])
-    aspect = best[1] if best[0] >= 1 else None
+    parts = clauses(post, locale)
+    aspect = topic(post, locale)
     found = {key: s.found.search(post) for key, s in speech("emotions", locale).items()}
     felt = sorted((m.start(), key) for key, m in found.items() if m)
-    if not clauses or not (felt or aspect):
+    if not parts or not (felt or aspect):
         return None
     emotions = tuple((key, _strength(post, at)) for at, key in felt[:3])
     if not emotions and aspect:
         emotions = ((aspect.feel[0], "moderate"),)
     emotions = tuple(sorted(emotions, key=lambda pair: pair[1] != "strong"))
     intentions = tuple(key for key, s in speech("intentions", locale).items() if s.found.search(post))[-2:][::-1]
-    events = [c for c in clauses if aspect and aspect.keys.search(c)]
-    feelings = [c for c in clauses if any(s.found.search(c) for s in speech("emotions", locale).values())]
-    event = (events or feelings or clauses)[0]
+    events = [c for c in parts if aspect and aspect.keys.search(c)]
+    feelings = [c for c in parts if any(s.found.search(c) for s in speech("emotions", locale).values())]
+    event = (events or feelings or parts)[0]
     others = [c for c in feelings if c != event]
-    belief = next((c for c in clauses if _BELIEF.search(c) and c != event), "")
+    belief = next((c for c in parts if _BELIEF.search(c) and c != event), "")
     quote = dice.choice(others) if others and dice.random() < 0.7 else ""
     return Reading(locale, aspect, emotions, intentions or ("vent",), event, quote if quote != belief else "", belief)
+
+
+def clauses(post: str, locale: Locale) -> list[str]:
+    """The post's clauses that are neither too short nor too long to be said back."""
+    low, high = _SIZE[locale]
+    return [clause for clause in map(str.strip, _CLAUSE.findall(post)) if low <= len(clause) <= high]
+
+
+def topic(post: str, locale: Locale, least: int = 1) -> Aspect | None:
+    """The bank's topic with the most of its key words in the post, or None where none has `least`."""
+    counts = [(len(set(aspect.keys.findall(post))), aspect) for aspect in aspects(locale)]
+    count, best = max(counts, key=lambda pair: pair[0])
+    return best if count >= least else None
 
 
 def _strength(post: str, at: int) -> str:

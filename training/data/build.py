@@ -1,4 +1,4 @@
-"""Writes the training files of the demo: posts of the grammar, talks, and annotated posts of the public sets.
+"""Writes the training files of the demo: posts of the grammar and the corpus, talks, annotated posts of public sets.
 
 The public sets are read where they are at hand. `posts.jsonl` holds one stage's samples, `drilled.jsonl` the same with
 copying drills among them for the stage before, and `held_out.jsonl` one post in forty of each source, chosen by its
@@ -13,8 +13,7 @@ from pathlib import Path
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety import screen
-from empathy_r1.training.corpus import chain, load
-from empathy_r1.training.data import drills, grammar, public, talks
+from empathy_r1.training.data import drills, grammar, public, records, talks
 from empathy_r1.training.data.sample import Sample, write
 
 _SHARE: dict[Locale, float] = {"zh": 1.0, "en": 0.8}
@@ -32,13 +31,7 @@ def build(out: Path, *, count: int, seed: int = 7) -> dict[str, int]:
         samples += grammar.samples(locale, round(count * share), seed, public.sentences(locale))
         samples += talks.samples(locale, round(count * share / 5), seed)
     samples += public.samples(seed)
-    samples += [
-        Sample(
-            id=record.id, locale=record.locale, source="corpus", topic=record.topic,
-            history=[], post=record.post, chain=chain(record),
-        )
-        for record in load(split="train")
-    ]  # fmt: skip
+    samples += records.samples(seed)
     samples = [sample for sample in samples if not screen(sample["post"]).alarm]  # the model never sees these
     posts = [sample for at, sample in enumerate(samples) if at % _EVERY]
     drilled = list(posts)

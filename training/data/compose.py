@@ -64,7 +64,7 @@ def _reply(reading: Reading, seen: str, dice: random.Random) -> str:
         second.append(pick(lines["turn"], dice))
     elif not lines:
         second.append(dice.choice(_HOLD[reading.locale]))
-    wants_a_step = reading.intentions[0] in ("advice", "decision")
+    wants_a_step = reading.intentions[0] in ("advice", "decision", "information")
     if wants_a_step:
         third = pick(lines["step"], dice) if lines else dice.choice(_STEP[reading.locale])
     else:

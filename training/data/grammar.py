@@ -1,6 +1,6 @@
 """Posts that are made of the sentence bank: situation, details, feelings, thoughts and a wish, in many orders.
 
-Half of them also tell of other things, one in four up to the length of a long post.
+Half of them also tell of other things, some of them of another topic, one in four up to the length of a long post.
 """
 
 import random
@@ -11,13 +11,18 @@ from empathy_r1.training.data.compose import Reading, compose
 from empathy_r1.training.data.sample import Sample
 from empathy_r1.training.data.sentences import Aspect, aspects, life, pick, speech
 
-_INTENTIONS = ("vent", "understanding", "comfort", "reassurance", "clarity", "decision", "advice", "advice", "vent")
+_INTENTIONS = (
+    *("vent", "understanding", "comfort", "reassurance", "company", "clarity", "decision", "advice", "information"),
+    *("advice", "vent"),
+)
 _LIFE = (0, 0, 0, 0, 0, 1, 2, 3, 5)
 """How many lines about other things a post holds that is not long."""
 _LONG = 0.25
 """Share of long posts."""
 _LENGTHS: dict[Locale, tuple[int, int]] = {"zh": (260, 760), "en": (700, 2000)}
 """Characters that a long post aims at."""
+_ASIDE = (0, 0, 0, 0, 1, 1, 2)
+"""How many details of another topic a post holds: what is said once is not what it is about."""
 _STARTS: dict[Locale, tuple[str, ...]] = {
     "zh": ("", "", "", "大家好，", "不知道从哪说起。", "第一次在这里写。", "睡不着，上来说几句。", "最近"),
     "en": ("", "", "", "Hi. ", "I don't know where to start. ", "First time writing here. ", "Long post, sorry. "),
@@ -60,6 +65,8 @@ def _post(aspect: Aspect, locale: Locale, dice: random.Random, beside: Sequence[
         middle += _filling(sum(map(len, middle)), beside, locale, dice)
     else:
         middle += _several(life(locale), dice.choice(_LIFE), locale, dice)
+    other = dice.choice(aspects(locale))
+    middle += _several(other.lines["detail"], dice.choice(_ASIDE) if len(details) > 1 else 0, locale, dice)
     dice.shuffle(middle)
     before = 0 if dice.random() < 0.6 else dice.randint(1, min(4, len(middle)))
     body = [*middle[:before], event, *middle[before:]]
