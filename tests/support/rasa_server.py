@@ -2,14 +2,11 @@
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+from support.server_process import ServerProcess, answers, free_port
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-rasa" / "bin" / "python"
@@ -37,7 +34,7 @@ class RasaServer:
     more: dict[str, str] = field(default_factory=dict)
     """Environment variables beside the usual ones."""
     port: int = 0
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _process: ServerProcess | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -64,51 +61,20 @@ class RasaServer:
         if self.token:
             endpoints = endpoints.replace("# headers:", "headers:").replace("#   Auth", "  Auth")
         (self.folder / "endpoints.yml").write_text(endpoints, encoding="utf-8")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
+        self._process = ServerProcess(self.folder / "rasa.log")
         command = [PYTHON, "-m", "rasa", "run", "--enable-api", "-i", "127.0.0.1", "-p", str(self.port)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log, start_new_session=True
-            )
-        until = time.monotonic() + seconds
-        try:
-            while not self._ready():
-                if self._process.poll() is not None or time.monotonic() > until:
-                    tail = self._log.read_text(encoding="utf-8", errors="replace")[-3000:]
-                    raise RuntimeError(f"Rasa is not ready (code {self._process.poll()}):\n{tail}")
-                time.sleep(0.5)
-        except BaseException:
-            self.stop()
-            raise
+        self._process.start(
+            command, lambda: answers(f"{self.url}/status"), seconds=seconds, env=self._environment(), cwd=self.folder
+        )
 
     def stop(self) -> None:
         """Ends the server."""
-        if self._process is None:
-            return
-        for sign, seconds in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 10.0)):
-            try:
-                os.killpg(self._process.pid, sign)
-                self._process.wait(seconds)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self._process = None
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "rasa.log"
+        if self._process is not None:
+            self._process.stop()
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
         quiet = {"RASA_TELEMETRY_ENABLED": "false", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         token = {"EMPATHY_R1_RASA_TOKEN": self.token} if self.token else {}
         return kept | quiet | token | self.more
-
-    def _ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/status", timeout=5.0).status_code == 200
-        except httpx.HTTPError:
-            return False

@@ -1,18 +1,14 @@
 """`langgraph dev` serves langgraph.json; its own client talks to it. With the embedded model."""
 
 import os
-import signal
-import socket
-import subprocess
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 from langgraph_sdk import get_sync_client
 
 from empathy_r1.graph import wire
 
+from support.server_process import ServerProcess, answers, free_port
 from tiers import require
 
 ROOT = Path(__file__).parents[3]
@@ -24,36 +20,17 @@ CRISIS = "我不想活了，今晚就想结束这一切"
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     require("langgraph", None if COMMAND.exists() else "no .venv-langgraph (tests/environments/langgraph.sh)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("langgraph") / "log"
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     command = [COMMAND, "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
     quiet = {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
-    with log.open("wb") as to:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | quiet, stdout=to, stderr=to, start_new_session=True
-        )
+    server = ServerProcess(tmp_path_factory.mktemp("langgraph") / "log")
+    server.start(command, lambda: answers(f"{url}/ok"), seconds=300, env=os.environ | quiet, cwd=ROOT)
     try:
-        until = time.monotonic() + 300
-        while True:
-            try:
-                if httpx.get(f"{url}/ok", timeout=5).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
-            assert server.poll() is None, log.read_text(errors="replace")[-3000:]
-            assert time.monotonic() < until, log.read_text(errors="replace")[-3000:]
-            time.sleep(0.5)
         with get_sync_client(url=url) as client:
             yield client
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(10)
+        server.stop()
 
 
 def said(text):

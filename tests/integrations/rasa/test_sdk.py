@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from empathy_r1.graph import wire
 from empathy_r1.integrations.rasa import bot, talk
 from empathy_r1.storage.crypto import new_key
 
+from support.server_process import ServerProcess, answers, free_port
 from tiers import require
 
 ROOT = Path(__file__).parents[3]
@@ -36,9 +34,7 @@ def in_time(ask, call):
 @contextmanager
 def action_server(folder, *options):
     require("rasa", None if PYTHON.exists() else "there is no .venv-rasa-sdk: tests/environments/rasa.sh makes it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -49,30 +45,19 @@ def action_server(folder, *options):
         "EMPATHY_R1_REGION": "CN",
     }
     command = [PYTHON, "-m", "rasa_sdk", "--actions", "actions", "-p", str(port), *options]
-    with (folder / "sdk.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT / "examples/rasa", env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+    server = ServerProcess(folder / "sdk.log")
+    # Over gRPC there is no page to ask: the client waits for the channel.
+    ready = (lambda: True) if "--grpc" in options else (lambda: answers(f"http://127.0.0.1:{port}/health"))
+    server.start(command, ready, seconds=300, env=environment, cwd=ROOT / "examples/rasa")
     try:
         yield port
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(10)
+        server.stop()
 
 
 @pytest.fixture(scope="module")
 def over_http(tmp_path_factory):
     with action_server(tmp_path_factory.mktemp("sdk")) as port:
-        for _ in range(1500):
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.2)
 
         def ask(call):
             return httpx.post(f"http://127.0.0.1:{port}/webhook", json=call, timeout=250).json()
