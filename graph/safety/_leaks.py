@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale
 from empathy_r1.graph.wire import SECTIONS
@@ -79,6 +80,7 @@ class Sealed:
 
     def __init__(self, sections: Iterable[str], post: str) -> None:
         own = bare(post)
+        said = {size: _runs(own, size - size // 4) for size in self._LENGTHS}
         self._pieces: set[str] = set()
         self._whole: set[str] = set()
         for section in sections:
@@ -86,8 +88,7 @@ class Sealed:
             if 2 * len(text) >= _size(text) and text not in own:
                 self._whole.add(text)
             for size in self._LENGTHS:
-                said = _runs(own, size - size // 4)
-                self._pieces |= {p for p in _runs(text, size) if _size(p) == size and not _said(p, said)}
+                self._pieces.update(_unsaid(text, size, said[size]))
 
     def shown_by(self, before: str, sentence: str) -> bool:
         """Whether `sentence`, after `before`, completes such a piece."""
@@ -151,17 +152,30 @@ class Loop:
 
 def bare(text: str) -> str:
     """Letters and digits only, lower case."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).lower()))
 
 
 def _runs(text: str, size: int) -> set[str]:
     return {text[i : i + size] for i in range(len(text) - size + 1)}
 
 
-def _said(piece: str, said: set[str]) -> bool:
-    """Whether runs of the post hold the piece but for a few letters at its ends, such as those of a word before it."""
-    core = len(piece) - len(piece) // 4
-    return any(piece[i : i + core] in said for i in range(len(piece) - core + 1))
+def _unsaid(text: str, size: int, said: set[str]) -> Iterator[str]:
+    """The pieces of `text` for whose script `size` letters are long, less those that the post says.
+
+    It says a piece where it holds it but for a few letters at the ends, such as those of a word before it.
+    """
+    core = size - size // 4
+    held = [text[at : at + core] in said for at in range(len(text) - core + 1)]
+    some = any(held)
+    han = [0, *accumulate(map(_is_han, text))]
+    for at in range(len(text) - size + 1):
+        long = 16 if 2 * (han[at + size] - han[at]) >= size else 48
+        if long == size and not (some and any(held[at : at + size - core + 1])):
+            yield text[at : at + size]
+
+
+def _is_han(letter: str) -> bool:
+    return "\u3400" <= letter <= "\u4dbf" or "\u4e00" <= letter <= "\u9fff"
 
 
 def _packed(word: str) -> bool:

@@ -191,7 +191,7 @@ def test_long_pieces_of_the_hidden_chain_never_show():
     assert "chain_leak" in shown("我的判断：\n" + cause[:12] + "\n" + cause[12:30], sealed=[cause]).withheld
     assert not shown(f"你说{cause}，这很沉。", sealed=[cause], post=f"我{cause}。").withheld
     assert not shown("面试被拒绝很伤人，你也怕他们失望。", sealed=[cause]).withheld
-    sealed = ["treats every single rejection as one more proof that there is something wrong with him as a person"]
+    sealed = ["treats every single rejection as one more proof that he is broken as a person, beyond any repair"]
     assert "chain_leak" in shown(sealed[0] + ".", "en", "US", sealed=sealed).withheld
 
 
