@@ -35,7 +35,7 @@ async def screen(state: State, runtime: Runtime[Context]) -> Update:
     """Screens the post and, for a post that the state does not hold yet, clears the last turn's results."""
     context = _context(runtime)
     post = _post(state)
-    text = admit(post.text)
+    text = post.text if context.max_post_chars is None else admit(post.text, context.max_post_chars)
     locale = context.locale or locale_of(text)
     found = safety.screen(text, _posts(state)[:-1])
     update: Update = {

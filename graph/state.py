@@ -11,6 +11,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety.levels import Kind, Level
+from empathy_r1.graph.text import MAX_POST_CHARS
 
 Mode = Literal["auto", "continue", "instruct"]
 
@@ -104,6 +105,8 @@ class Context:
     """`continue` grows one assistant message, `instruct` prompts each node; `auto` asks the model's class."""
     max_history: int = 20
     """Earlier messages that the model sees."""
+    max_post_chars: int | None = MAX_POST_CHARS
+    """Most characters of a post. None: the host has cleaned and bounded it itself (empathy_r1.graph.text.admit)."""
     infer: bool = True
     """Whether the model reads emotion, cause and intention out of the post; without, it writes the reply alone."""
     until: float | None = None

@@ -18,6 +18,7 @@ _MARKUP = re.compile(
 )
 _SHOWN_AS = {"<": "‹", ">": "›", "[": "［", "]": "］"}
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+")
 
 
@@ -29,13 +30,14 @@ def admit(text: str, limit: int = MAX_POST_CHARS) -> str:
         PostTooLongError: more than `limit` characters after cleaning.
         EmptyPostError: no visible character.
     """
-    surrogate = next((i for i, c in enumerate(text) if "\ud800" <= c <= "\udfff"), None)
-    if surrogate is not None:
-        raise BrokenTextError(surrogate)
+    if surrogate := _SURROGATE.search(text):
+        raise BrokenTextError(surrogate.start())
     if len(text) > 16 * limit:
         raise PostTooLongError(len(text), limit)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = "".join(c for c in text if _visible(c)).strip()
+    if not all(map(str.isprintable, text.split("\n"))):
+        text = "".join(filter(_visible, text))
+    text = text.strip()
     if len(text) > limit:
         raise PostTooLongError(len(text), limit)
     if not any(unicodedata.category(c)[0] in "LNPS" for c in text):

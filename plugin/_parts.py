@@ -42,7 +42,8 @@ class Parts:
     outbox: Outbox
     clock: Clock = utc_now
     """What time it is for notices and breaks."""
-    graph: Graph = field(default_factory=lambda: build_graph().compile())
+    graph: Graph = field(default_factory=lambda: build_graph(node_seconds=None).compile())
+    """Bounded by `Settings.turn_deadline`."""
     news: News = field(default_factory=News)
     handovers: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where there may be a handover to send."""

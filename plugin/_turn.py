@@ -174,6 +174,7 @@ def context_of(parts: Parts, session: SessionRecord | None, *, until: float | No
         region=region,
         reveal_chain=settings.reveal_chain,
         max_history=settings.max_history,
+        max_post_chars=None,  # checked on the way in, by the settings of then
         infer=settings.switches(region).emotion_inference,
         until=until,
     )

@@ -143,11 +143,19 @@ def _hit(rule: Rule, text: str, start: int, post: str) -> bool:
 
 
 def _matches(rule: Rule, text: str, start: int, post: str) -> bool:
-    if any(match.end() > start for pattern in rule.patterns for match in pattern.finditer(text)):
+    if _ends_after(start, rule.patterns, text):
         return True
     if not rule.ever and rule.name in _topics(post):
         return False
-    return any(match.end() > start for pattern in rule.mentions for match in pattern.finditer(text))
+    return _ends_after(start, rule.mentions, text)
+
+
+def _ends_after(start: int, patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
+    for pattern in patterns:
+        # Hardly any is found at all, and one search is cheaper than to look at every match.
+        if pattern.search(text) and any(match.end() > start for match in pattern.finditer(text)):
+            return True
+    return False
 
 
 @lru_cache(maxsize=64)

@@ -71,15 +71,19 @@ def leaks(sentence: str) -> str | None:
 
 
 class Sealed:
-    """Knows long verbatim pieces of the hidden sections, less what the person's own post says."""
+    """Knows long verbatim pieces of the hidden sections, less what the person's own post says.
+
+    Args:
+        sections: the hidden ones.
+        own: the post, `bare`.
+    """
 
     _LENGTHS = (16, 48)
     """Letters that count as long, in Chinese and in Latin script."""
     _COVERED = 0.8
     """Share of a sentence that a whole section may not make up."""
 
-    def __init__(self, sections: Iterable[str], post: str) -> None:
-        own = bare(post)
+    def __init__(self, sections: Iterable[str], own: str) -> None:
         said = {size: _runs(own, size - size // 4) for size in self._LENGTHS}
         self._pieces: set[str] = set()
         self._whole: set[str] = set()

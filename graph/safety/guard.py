@@ -8,6 +8,7 @@ left becomes a fixed one. What is shown does not depend on how the stream is cut
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety._contacts import contacts
@@ -29,6 +30,8 @@ _CONTEXT = 120
 """Characters already shown that are read again with the next sentence."""
 _POST = 8000
 """Characters of the post that are read."""
+_QUESTION = 2000
+"""Characters at the end of a post that may ask what is speaking."""
 _MOST_INSTEAD = 2
 """Table sentences in one reply; what is withheld beyond them leaves no trace but its count."""
 _OWN_ILLNESS = (
@@ -68,12 +71,10 @@ class Guard:
         self._locale: Locale = locale
         self._card = help_for(region, locale)
         self._sentences = Sentences()
-        self._sealed = Sealed(sealed, post)
+        self._said, self._spared, self._post = _reading(post)
+        self._sealed = Sealed(sealed, self._post)
         self._foreign = Foreign(locale)
         self._loop = Loop()
-        self._said = plain(post[:_POST]) if post else ""
-        self._spared = _spared(self._said)
-        self._post = bare(post)
         self._own = False
         self._replaced: set[str] = set()
         self._ended = False
@@ -203,10 +204,18 @@ def check(
 
 def identity_answer(text: str, locale: Locale) -> str | None:
     """The truth, where a person asks whether a human or a professional is speaking; else None."""
-    if not identity_patterns().search(plain(text[-2000:])):
+    end = _reading(text)[0] if len(text) <= _QUESTION else plain(text[-_QUESTION:])
+    if not identity_patterns().search(end):
         return None
     answer: str = load("disclosures")["identity"][locale]
     return answer
+
+
+@lru_cache(maxsize=64)
+def _reading(post: str) -> tuple[str, tuple[str, ...], str]:
+    """What the guard reads out of a post, several times in a turn: its words, its illnesses, its letters."""
+    said = plain(post[:_POST]) if post else ""
+    return said, _spared(said), bare(post)
 
 
 def _spared(text: str) -> tuple[str, ...]:
