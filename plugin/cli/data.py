@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from empathy_r1.plugin.cli._common import errors
+from empathy_r1.plugin.cli._common import DatabaseUrl, errors, settings
+from empathy_r1.plugin.engine import DEFAULT_TENANT
 
 app = typer.Typer(help="From posts and answers to what the stages train on.", no_args_is_help=True)
 
@@ -64,3 +65,26 @@ def pairs(
         arguments += ["--corpus", *corpus] if corpus else []
         arguments += ["--fold", *fold.split("/")] if fold else []
         main(arguments)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="File to write, JSONL, for `data clean`.")],
+    tenant: Annotated[str, typer.Option(help="Whose sessions.")] = DEFAULT_TENANT,
+    crises: Annotated[bool, typer.Option("--crises", help="Keep the turns of a crisis too.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """The product's own talks of those who agreed to training, scrubbed; an audit entry for each session."""
+    with errors():
+        from empathy_r1.plugin import consented
+        from empathy_r1.plugin._backends import ring_of
+        from empathy_r1.plugin.cli._store import with_database
+        from empathy_r1.training.data.clean import scrub
+
+        chosen = settings(database_url=database_url)
+        ring = ring_of(chosen)
+        found = with_database(
+            chosen,
+            lambda db: consented.export(db, ring, out, tenant=tenant, scrub=scrub, crises=crises, actor="operator"),
+        )
+        typer.echo(json.dumps(found))
