@@ -126,7 +126,12 @@ def instruct_prompt(
 
 
 def _neutral(conversation: Sequence[BaseMessage]) -> list[BaseMessage]:
-    return [
-        HumanMessage(neutralise(m.text)) if isinstance(m, HumanMessage) else AIMessage(neutralise(m.text))
-        for m in conversation
-    ]
+    return [_plain(message) for message in conversation]
+
+
+def _plain(message: BaseMessage) -> BaseMessage:
+    """The message without markup, and without whatever a host keeps with it."""
+    text = neutralise(message.text)
+    if text == message.content and not (message.name or message.additional_kwargs or message.response_metadata):
+        return message
+    return HumanMessage(text) if isinstance(message, HumanMessage) else AIMessage(text)

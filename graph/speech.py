@@ -24,6 +24,9 @@ class Speech:
     """A line with help that closes the reply, or nothing."""
     degraded: Degraded | None
     withheld: Counter[str] = field(default_factory=Counter)
+    passed: str | None = None
+    """What the guard let out, as a whole, where it was held against the finished chain and withheld nothing."""
+    _against: set[str] = field(default_factory=set)
 
     async def pieces(self) -> AsyncGenerator[str]:
         """The reply in checked pieces. A try that said nothing is followed by one more, then by table words.
@@ -83,10 +86,13 @@ class Speech:
                 yield shown
             self.withheld += watch.withheld
             self._keep(split)
+            if not watch.withheld and set(self.ask.chain.values()) <= self._against:
+                self.passed = watch.text
 
     def _guard(self, split: wire.SectionStream) -> safety.Guard:
         hidden = (text for section, text in split.sections.items() if section != "response")
         sealed = [*self.ask.chain.values(), *hidden, SYSTEM[self.ask.locale]]
+        self._against = set(sealed)
         return safety.Guard(locale=self.ask.locale, region=self.region, sealed=sealed, post=self.post)
 
     def _keep(self, split: wire.SectionStream) -> None:

@@ -1,5 +1,6 @@
 """What flows through the graph: input, output, private state, and the context of a run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -87,6 +88,8 @@ class State(Input, Output):
     in_crisis: bool
     """The crisis dialogue takes this turn."""
     strategy: SecretStr | None
+    passed: str | None
+    """Digest of a reply, and of the sections it was held against, that the guard read as it was said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,9 @@ class Context:
     """Most characters of a post. None: the host has cleaned and bounded it itself (empathy_r1.graph.text.admit)."""
     infer: bool = True
     """Whether the model reads emotion, cause and intention out of the post; without, it writes the reply alone."""
+    hear: Annotated[Callable[[str], None] | None, WithJsonSchema({"type": "null"})] = None
+    """Called with each checked piece of the reply as it is said, for a host in the same process. LangGraph's own
+    stream of messages, which costs a run of its own for each reply, then stays silent."""
     until: float | None = None
     """When the model must have spoken, on the event loop's clock. The stages share the time that is left; one that
     takes more than its share is left out."""

@@ -1,6 +1,7 @@
 """What the person hears, as a chat model: checked text streams through LangGraph like any model's tokens."""
 
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -49,8 +50,19 @@ class Voice(BaseChatModel):
             yield chunk
 
 
-async def speak(pieces: AsyncIterator[str], post: BaseMessage) -> AIMessage:
-    """Streams `pieces` as the reply to `post` and returns it whole, under the id of its streamed chunks."""
+async def speak(
+    pieces: AsyncIterator[str], post: BaseMessage, hear: Callable[[str], None] | None = None
+) -> AIMessage:
+    """Streams `pieces` as the reply to `post` and returns it whole, under the id of its streamed chunks.
+
+    With `hear`, the pieces go there and nowhere else.
+    """
+    if hear is not None:
+        said: list[str] = []
+        async for text in pieces:
+            hear(text)
+            said.append(text)
+        return AIMessage("".join(said), id=str(uuid.uuid4()))
     whole: AIMessageChunk | None = None
     async for chunk in Voice(pieces=pieces).astream([post]):
         piece = AIMessageChunk(content=chunk.content, id=chunk.id)

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -78,15 +79,14 @@ async def run_turn(parts: Parts, work: Work) -> bool | None:
 async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog, *, again: bool) -> dict[str, Any]:
     final: dict[str, Any] = {}
     spoken: list[str] = []
-    stream: AsyncIterator[Any] = graph.astream(given, context=context, stream_mode=["updates", "messages"])
-    async for mode, data in stream:
-        if mode == "messages":
-            chunk = data[0]
-            if isinstance(chunk, AIMessageChunk) and chunk.text:
-                # Whoever had the turn before may have spoken already.
-                log.add(Token(**log.next(), text=chunk.text, reset=again and not spoken))
-                spoken.append(chunk.text)
-            continue
+
+    def hear(piece: str) -> None:
+        # Whoever had the turn before may have spoken already.
+        log.add(Token(**log.next(), text=piece, reset=again and not spoken))
+        spoken.append(piece)
+
+    stream: AsyncIterator[Any] = graph.astream(given, context=replace(context, hear=hear), stream_mode="updates")
+    async for data in stream:
         for node, update in data.items():
             final |= update or {}
             if node != "screen" and (update or node not in _INNER):
