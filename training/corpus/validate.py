@@ -10,7 +10,6 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
 
 from empathy_r1.graph import wire
 from empathy_r1.graph.labels import EMOTIONS, INTENTIONS, Locale, find
@@ -187,11 +186,19 @@ def _phrases(name: str, texts: dict[str, str], locale: Locale) -> Iterator[str]:
 
 
 def _near(name: str, texts: dict[str, str], locale: Locale) -> Iterator[str]:
-    sets = {record_id: shingles(text, locale, SHINGLE[locale]) for record_id, text in texts.items()}
-    for (a, left), (b, right) in combinations(sets.items(), 2):
-        overlap = len(left & right) / max(1, len(left | right))
-        if overlap >= NEAR:
-            yield f"{a}, {b}: the {name} overlaps by {overlap:.0%}; expected less than {NEAR:.0%}."
+    sizes: dict[str, int] = {}
+    holders: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for record_id, text in texts.items():
+        found = shingles(text, locale, SHINGLE[locale])
+        # Most pairs share nothing: only those that do are counted.
+        shared = Counter(other for shingle in found for other in holders.get(shingle, ()))
+        for other, count in shared.items():
+            overlap = count / (len(found) + sizes[other] - count)
+            if overlap >= NEAR:
+                yield f"{other}, {record_id}: the {name} overlaps by {overlap:.0%}; expected less than {NEAR:.0%}."
+        sizes[record_id] = len(found)
+        for shingle in found:
+            holders[shingle].append(record_id)
 
 
 def report(numbered_records: Iterable[tuple[str, Record]]) -> list[str]:
