@@ -19,6 +19,7 @@ pattern can match at all: the screen looks for these first.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from empathy_r1.graph.labels import Locale
 
@@ -43,12 +44,18 @@ class PatternError(ValueError):
     """A table row is not written in the pattern language."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pattern:
-    """One compiled pattern."""
+    """One pattern of a table."""
 
-    regex: re.Pattern[str]
+    source: str
+    """The regular expression."""
     keys: tuple[str, ...]
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The expression, compiled when it is first needed: most of a table's are not, until late or ever."""
+        return re.compile(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def compile_pattern(
     if locale == "en":
         regex = f"(?<![a-z])(?:{regex})(?![a-z])"
     regex = f"(?:{regex})[ ]?$" if before else f"[ ]?(?:{regex})" if after else regex
-    return Pattern(re.compile(regex), whole.words or ())
+    return Pattern(regex, whole.words or ())
 
 
 def _expand(text: str, groups: Mapping[str, list[str]]) -> str:

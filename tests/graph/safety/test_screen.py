@@ -117,3 +117,15 @@ def test_every_rule_and_shield_has_an_id_of_its_own():
 def test_a_screening_holds_no_word_of_the_post():
     found = screen("我今晚就去死，编号 Zebra77")
     assert "Zebra77" not in repr(found)
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_every_pattern_of_the_tables_compiles(locale):
+    rules = {id(rule): rule for heads in _rules.table(locale).index.values() for _, rows in heads for rule, _ in rows}
+    patterns = [p for rule in rules.values() for p in (*rule.patterns, *rule.unless, *rule.also, *rule.but)]
+    for shield in _rules.table(locale).shields:
+        patterns += [*shield.before, *shield.after, *shield.clause, *shield.sentence, *shield.post]
+        patterns += [*shield.but_before, *shield.but_sentence]
+    assert len(patterns) > 500
+    for pattern in patterns:
+        assert pattern.regex.pattern == pattern.source
