@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from empathy_r1.graph.errors import MissingExtraError
 from empathy_r1.plugin.cli._common import DatabaseUrl, errors, settings
 from empathy_r1.plugin.engine import DEFAULT_TENANT
 
@@ -34,17 +35,24 @@ def annotate(
     url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint of the teacher, up to /v1.")],
     model: Annotated[str, typer.Option(help="The teacher's name there.")],
     key_env: Annotated[str, typer.Option(help="Environment variable with the endpoint's key.")] = "OPENAI_API_KEY",
-    concurrency: Annotated[int, typer.Option(help="Requests under way at once.")] = 16,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at once, of each actor.", min=1)] = 16,
+    actors: Annotated[int, typer.Option(help="Actors of Ray, on RAY_ADDRESS or here. 0: no Ray.", min=0)] = 0,
 ) -> None:
     """Chain-of-Empathy annotation by a teacher: validated, repaired, filtered, cached."""
     with errors():
         from empathy_r1.training.chat import Endpoint
+        from empathy_r1.training.data import at_scale, teacher
         from empathy_r1.training.data.questions import read
-        from empathy_r1.training.data.teacher import annotate as run
 
         endpoint = Endpoint(url, model, os.environ.get(key_env) or "none")
-        work = run(read(questions), out, endpoint, concurrency=concurrency)
-        typer.echo(json.dumps(asyncio.run(work), ensure_ascii=False, indent=2))
+        if actors:
+            try:
+                found = at_scale.annotate(read(questions), out, endpoint, actors=actors, concurrency=concurrency)
+            except ModuleNotFoundError as error:
+                raise MissingExtraError(f"Annotation on several machines ({error.name})", "ray") from error
+        else:
+            found = asyncio.run(teacher.annotate(read(questions), out, endpoint, concurrency=concurrency))
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
 
 
 @app.command()

@@ -4,27 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from empathy_r1.graph import safety, wire
+from empathy_r1.graph import wire
 from empathy_r1.training.chat import Endpoint
-from empathy_r1.training.data.grammar import samples
 from empathy_r1.training.data.questions import Question
 from empathy_r1.training.data.sample import read
 from empathy_r1.training.data.teacher import annotate, validate
 from empathy_r1.training.errors import TeacherError
 
 from support.scripted_http import Messages, chat_server
-
-HELD = [s for s in samples("zh", 40, 8) if not safety.screen(s["post"]).alarm][:6]
-QUESTIONS = [
-    Question(id=s["id"], locale="zh", source="own", topic=s["topic"], post=s["post"], answers=[s["chain"]["response"]])
-    for s in HELD
-]
-
-
-def good(messages: Messages) -> tuple[int, str]:
-    """The gold chain of the post that is asked about."""
-    sample = next(s for s in HELD if s["post"] in messages[1]["content"])
-    return 200, wire.render({k: v for k, v in sample["chain"].items() if k != "response"})
+from support.teachers import HELD, QUESTIONS, good
 
 
 async def test_chains_are_kept_and_a_second_run_asks_nothing(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ wire format, sent back with what is wrong up to twice, and filtered. All that th
 the output, so that a run that was killed goes on where it stopped, and a finished one costs nothing again.
 
     empathy-r1 data annotate build/data/train.jsonl --out build/data/chains.jsonl --url http://host:8000/v1 --model M
+
+training.data.at_scale does the same on many machines.
 """
 
 import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -70,25 +72,49 @@ async def annotate(
         TeacherError: the endpoint refuses the key or does not know the model.
     """
     rows = list(answers(questions))
-    limit = asyncio.Semaphore(concurrency)
-    done = 0
     async with teacher(endpoint, Cache(out), retries) as chat:
-
-        async def one(row: Answer) -> Result:
-            nonlocal done
-            async with limit:
-                found = await chain(chat, row)
-                done += 1
-                print(f"\r{done} of {len(rows)}", end="", file=sys.stderr)  # noqa: T201
-                return found
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(row)) for row in rows]
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        found = await chains(chat, rows, asyncio.Semaphore(concurrency), progress(len(rows)))
     print(file=sys.stderr)  # noqa: T201
-    return save(out, (task.result() for task in tasks))
+    return save(out, found)
+
+
+async def chains(
+    chat: Chat, rows: Sequence[Answer], limit: asyncio.Semaphore, tell: Callable[[int], None] | None = None
+) -> list[Result]:
+    """The result of each answer, in order.
+
+    Args:
+        chat: the teacher.
+        rows: what it is asked about.
+        limit: how many are under way at once.
+        tell: is called with the number of those that are done, after each.
+    """
+    done = 0
+
+    async def one(row: Answer) -> Result:
+        nonlocal done
+        async with limit:
+            found = await chain(chat, row)
+        done += 1
+        if tell is not None:
+            tell(done)
+        return found
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(row)) for row in rows]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def progress(whole: int) -> Callable[[int], None]:
+    """Writes how far a run is into one line of the terminal."""
+
+    def tell(done: int) -> None:
+        print(f"\r{done} of {whole}", end="", file=sys.stderr)  # noqa: T201
+
+    return tell
 
 
 def teacher(endpoint: Endpoint, cache: Cache, retries: int) -> Chat:
