@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import random
+import select
 import signal
 import statistics
 import sys
@@ -123,30 +124,45 @@ async def warm_up(address: str, folder: Path) -> None:
 def kill(
     address: str, folder: Path, workers: int, kills: int, persons: int, seconds: float, every: float
 ) -> dict[int, float]:
-    """Kills until so many died or so long; returns process id -> moment (Unix time)."""
+    """Kills until so many died or so long; returns process id -> moment (Unix time).
+
+    At each moment one to all of the processes that work die at once. One that has just been born is left alone until
+    it works, so that every kill can hit turns.
+    """
     moments: dict[int, float] = {}
-    alive = [start(address, folder, persons) for _ in range(workers)]
-    for _, heard in alive:
-        os.read(heard, 1)
+    born = dict(start(address, folder, persons) for _ in range(workers))
+    working: list[int] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end and (not kills or len(moments) < kills):
-        time.sleep(random.uniform(0.05, 2 * every))
-        if not kills:
+        for pid in _ready(born):
+            os.close(born.pop(pid))
+            working.append(pid)
+        time.sleep(random.uniform(0, 2 * every))
+        if not kills or not working:
             continue
-        victim = random.randrange(workers)
-        pid, heard = alive[victim]
-        moments[pid] = time.time()
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(heard)
-        if len(moments) % 50 == 0:
-            print(f"{len(moments)} killed", file=sys.stderr, flush=True)
-        alive[victim] = start(address, folder, persons)
-        os.read(alive[victim][1], 1)  # the newcomer gets so far that its turns can be hit, too
-    for pid, _ in alive:
+        victims = random.sample(working, random.randint(1, len(working)))
+        for pid in victims[: kills - len(moments)]:
+            moments[pid] = time.time()
+            os.kill(pid, signal.SIGKILL)
+        for pid in victims:
+            if pid not in moments:
+                continue
+            os.waitpid(pid, 0)
+            working.remove(pid)
+            newcomer, heard = start(address, folder, persons)
+            born[newcomer] = heard
+            if len(moments) % 50 == 0:
+                print(f"{len(moments)} killed", file=sys.stderr, flush=True)
+    for pid in (*working, *born):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     return moments
+
+
+def _ready(born: dict[int, int]) -> list[int]:
+    """Those of the newcomers that have said that they work."""
+    said, _, _ = select.select(list(born.values()), [], [], 0)
+    return [pid for pid, heard in born.items() if heard in said]
 
 
 async def answer_the_rest(address: str, folder: Path) -> None:
@@ -164,24 +180,24 @@ async def answer_the_rest(address: str, folder: Path) -> None:
 
 
 async def judge(address: str, folder: Path, moments: dict[int, float]) -> dict[str, Any]:
-    from sqlalchemy import select
+    from sqlalchemy import select as query
 
     from empathy_r1.storage.tables import TurnRow
 
     accepted = _accepted(folder)
     found: dict[str, Any] = {"accepted": len(accepted), "lost": 0, "twice": 0, "gaps": 0, "overlaps": 0}
     async with EmpathyEngine.open(settings(address, folder), model=Slow()) as engine:
-        journal = engine._parts.journal
         columns = (TurnRow.id, TurnRow.session_id, TurnRow.status, TurnRow.attempts, TurnRow.number, TurnRow.finished)
-        rows = await engine._parts.database.run(lambda db: db.execute(select(*columns)).all(), reading=True)
+        rows = await engine._parts.database.run(lambda db: db.execute(query(*columns)).all(), reading=True)
         by_id = {row.id: row for row in rows}
         found["turns"] = len(rows)
         found["statuses"] = {s: sum(row.status == s for row in rows) for s in {row.status for row in rows}}
         found["taken_over"] = sum(row.attempts > 1 for row in rows)
         found["lost"] += sum(by_id[turn].status != "committed" if turn in by_id else 1 for turn in accepted)
         ends: dict[str, list[Any]] = {}
+        streams = await _streams(engine, [row.id for row in rows])
         for row in rows:
-            events = await journal.events(row.id, 0)
+            events = streams[row.id]
             last = [event for event in events if event["type"] in ("committed", "failed", "cancelled")]
             found["twice"] += len(last) != 1 and row.status == "committed"
             found["gaps"] += [event["seq"] for event in events] != list(range(1, len(events) + 1))
@@ -196,6 +212,22 @@ async def judge(address: str, folder: Path, moments: dict[int, float]) -> dict[s
             found["overlaps"] += finished != sorted(finished)
         if moments:
             found["takeover_seconds"] = _takeover(folder, moments)
+    return found
+
+
+async def _streams(engine: EmpathyEngine, turns: list[str]) -> dict[str, list[Any]]:
+    """The events of all turns, read a few hundred turns at a time."""
+    from sqlalchemy import select as query
+
+    from empathy_r1.storage.tables import EventRow
+
+    ring = engine._parts.journal._ring
+    found: dict[str, list[Any]] = {turn: [] for turn in turns}
+    for at in range(0, len(turns), 500):
+        some = query(EventRow).where(EventRow.turn_id.in_(turns[at : at + 500])).order_by(EventRow.seq)
+        rows = await engine._parts.database.run(lambda db, some=some: db.execute(some).all(), reading=True)
+        for row in rows:
+            found[row.turn_id].append(json.loads(ring.open(row.data_sealed, f"events:{row.turn_id}:{row.seq}")))
     return found
 
 

@@ -19,8 +19,10 @@ _POLL_SECONDS = 0.5
 """How often a listener asks the database for events of a turn that another process answers."""
 _HERE_SECONDS = 5.0
 """The same for a turn that this process answers, of which it hears by itself."""
-_GATHER_SECONDS = 0.03
-"""How long what is to be written waits for more."""
+_GATHER_SECONDS, _GATHER_MOST = 0.03, 1.0
+"""How long what is to be written waits for more: longer while writing takes long, in a busy process."""
+_GATHER_SHARE = 4.0
+"""How much longer than a write takes."""
 _ENDS = (Committed, Failed, Cancelled)
 
 
@@ -48,6 +50,8 @@ class News:
     def __init__(self) -> None:
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
+        self.gather_seconds = _GATHER_SECONDS
+        """How long a turn's log waits for more before it writes."""
 
     def begins(self, turn_id: str) -> None:
         """This process answers the turn from now on."""
@@ -59,6 +63,10 @@ class News:
             feed.here = False
             self._wake(feed)
             self._forget(turn_id, feed)
+
+    def wrote(self, seconds: float) -> None:
+        """A write took so long."""
+        self.gather_seconds = min(max(_GATHER_SECONDS, _GATHER_SHARE * seconds), _GATHER_MOST)
 
     def publish(self, turn_id: str, events: list[Event]) -> None:
         """These events are written; none: some are, by somebody else."""
@@ -183,7 +191,8 @@ class TurnLog:
             # The first token goes at once; what follows closely goes with it, in fewer transactions.
             loop = asyncio.get_running_loop()
             speaks = any(isinstance(event, Token) for event in self._events)
-            wait = self._last + _GATHER_SECONDS - loop.time() if speaks else _GATHER_SECONDS
+            gather = self._news.gather_seconds
+            wait = self._last + gather - loop.time() if speaks else gather
             if wait > 0 and not self._stopping.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
@@ -197,6 +206,7 @@ class TurnLog:
             data = [event.model_dump(mode="json") for event in events]
             if not await patient(lambda again, d=data, s=stages: self._put(d, s, again), self._patience):
                 raise TurnLostError
+            self._news.wrote(loop.time() - self._last)
             self._news.publish(self.turn_id, events)
 
     async def _put(self, events: list[dict[str, Any]], stages: dict[str, str], again: bool) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, insert, or_, select, update
 
 from empathy_r1.storage import rates
 from empathy_r1.storage.crypto import KeyRing
+from empathy_r1.storage.database import unread
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import SessionRow, TurnRow
 from empathy_r1.storage.turns import OPEN, EventData, Said, Status, TurnRecord, append, last_event, said, turns
@@ -100,10 +101,12 @@ def admit(
         known = turns(db, ring, and_(TurnRow.session_id == session_id, TurnRow.idempotency_key == key))
         if known:
             return Admitted(known[0], session, known=True)
-    open_turns = db.execute(_OPEN, {"b_session": session_id}).all()
-    waiting = tuple(Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in open_turns)
     # Not in the first statement: that one saw the table as it was before it had the lock.
-    number = (db.scalar(_NUMBER, {"b_session": session_id}) or 0) + 1
+    rows = db.execute(_OPEN_AND_LAST, {"b_session": session_id}).all()
+    waiting = tuple(
+        Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in rows if r.status in OPEN
+    )
+    number = rows[-1].number + 1 if rows else 1
     new = decide(
         Scene(session, waiting, row["tenant_open"], lambda per_minute: rates.count(db, session.tenant, per_minute))
     )
@@ -124,28 +127,27 @@ def _write(
 ) -> Admitted:
     now = datetime.now(UTC)
     begun = new.begin and not waiting
-    db.execute(
-        _INSERT,
-        dict(
-            id=new.id,
-            session_id=session.id,
-            number=number,
-            status="running" if begun else "accepted",
-            idempotency_key=key,
-            body_digest=new.body_digest,
-            post_sealed=ring.seal(new.post, f"turns.post:{new.id}"),
-            level="none",
-            notices=new.notices or None,
-            not_before=new.not_before,
-            cancel_asked=False,
-            attempts=int(begun),
-            lease_owner=owner if begun else None,
-            lease_until=now + timedelta(seconds=lease) if begun else None,
-            created=now,
-        ),
+    row = dict(
+        id=new.id,
+        session_id=session.id,
+        number=number,
+        status="running" if begun else "accepted",
+        idempotency_key=key,
+        body_digest=new.body_digest,
+        post_sealed=ring.seal(new.post, f"turns.post:{new.id}"),
+        level="none",
+        notices=new.notices or None,
+        not_before=new.not_before,
+        cancel_asked=False,
+        attempts=int(begun),
+        lease_owner=owner if begun else None,
+        lease_until=now + timedelta(seconds=lease) if begun else None,
+        created=now,
     )
-    append(db, ring, new.id, new.events)
-    db.execute(_TOUCH, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
+    with unread(db):
+        db.execute(_INSERT, row)
+        append(db, ring, new.id, new.events)
+        db.execute(_TOUCH, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
     if new.joins:
         _join(db, ring, session.id, new, now)
     turn = TurnRecord(
@@ -201,10 +203,16 @@ _SESSION = (
     .where(_SESSIONS.c.id == bindparam("b_session"))
     .with_for_update(of=_SESSIONS)
 )
-_NUMBER = select(func.max(_TURNS.c.number)).where(_of_session)
-_OPEN = (
-    select(_TURNS.c.id, _TURNS.c.status, func.length(_TURNS.c.post_sealed).label("bytes"), _TURNS.c.created)
-    .where(_of_session, _TURNS.c.status.in_(OPEN))
+_last = select(func.max(_TURNS.c.number)).where(_of_session).scalar_subquery()
+_OPEN_AND_LAST = (
+    select(
+        _TURNS.c.id,
+        _TURNS.c.status,
+        func.length(_TURNS.c.post_sealed).label("bytes"),
+        _TURNS.c.created,
+        _TURNS.c.number,
+    )
+    .where(_of_session, or_(_TURNS.c.status.in_(OPEN), _TURNS.c.number == _last))
     .order_by(_TURNS.c.number)
 )
 _INSERT = insert(_TURNS)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidRequestError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from empathy_r1.storage.errors import StorageError
@@ -78,6 +78,28 @@ class Database:
         self._threaded.dispose()
 
 
+@contextmanager
+def unread(db: Connection) -> Iterator[None]:
+    """The statements of the block, whose results nobody reads, go to PostgreSQL in one journey.
+
+    Raises:
+        DBAPIError: one of them failed.
+    """
+    if db.dialect.name == "sqlite":
+        yield
+        return
+    driver: Any = db.connection.driver_connection
+    errors = db.dialect.loaded_dbapi.Error
+    try:
+        with driver.pipeline():
+            yield
+    except errors as error:
+        lost = bool(driver.broken)
+        if lost:
+            db.invalidate(error)
+        raise DBAPIError.instance(None, None, error, errors, connection_invalidated=lost) from error
+
+
 def _engine(address: str) -> AsyncEngine:
     try:
         url = make_url(address)
@@ -106,12 +128,22 @@ def _threaded(engine: AsyncEngine) -> Engine:
         plain = create_engine(engine.url, pool_size=_THREADS, max_overflow=0, connect_args=_POSTGRES)
         event.listen(plain, "checkout", _ping_if_idle)
         event.listen(plain, "checkin", _used)
+        event.listen(plain, "do_execute", _with_begin)
         return plain
     url = engine.url.set(drivername="sqlite+pysqlite")
     plain = create_engine(url, connect_args={"timeout": 30, "isolation_level": None}, pool_size=_THREADS + 1)
     event.listen(plain, "connect", _sqlite_connect)
     event.listen(plain, "begin", _sqlite_begin)
     return plain
+
+
+def _with_begin(cursor: Any, statement: str, parameters: Any, context: object) -> bool:
+    # The driver begins a transaction before its first statement: both go in one journey.
+    if cursor.connection.info.transaction_status != cursor.connection.info.transaction_status.IDLE:
+        return False
+    with cursor.connection.pipeline():
+        cursor.execute(statement, parameters)
+    return True
 
 
 def _used(connection: Any, record: Any) -> None:
@@ -150,4 +182,4 @@ def _sqlite_begin(connection: Any) -> None:
 
 _EXPECTED = "Expected sqlite+aiosqlite:///file or postgresql+psycopg://user:password@host/name."
 
-__all__ = ["Database", "SQLAlchemyError"]
+__all__ = ["Database", "SQLAlchemyError", "unread"]

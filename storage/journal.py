@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from empathy_r1.storage import outbox
 from empathy_r1.storage.admission import Admitted, Decide, admit
 from empathy_r1.storage.crypto import KeyRing
-from empathy_r1.storage.database import Database
+from empathy_r1.storage.database import Database, unread
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import EventRow, SessionRow, StageRow, TurnRow
 from empathy_r1.storage.turns import (
@@ -289,10 +289,14 @@ class Journal:
         return await self._db.run(lambda db: last_event(db, turn_id), reading=True)
 
     def _keep(self, db: Connection, turn_id: str, events: Sequence[EventData], stages: dict[str, str]) -> None:
-        for name, text in stages.items():
-            sealed = self._ring.seal(text, f"stages.{name}:{turn_id}")
-            db.execute(_STAGE[db.dialect.name], {"turn_id": turn_id, "name": name, "text_sealed": sealed})
-        append(db, self._ring, turn_id, events)
+        rows = [
+            {"turn_id": turn_id, "name": name, "text_sealed": self._ring.seal(text, f"stages.{name}:{turn_id}")}
+            for name, text in stages.items()
+        ]
+        with unread(db):
+            if rows:
+                db.execute(_STAGE[db.dialect.name], rows)
+            append(db, self._ring, turn_id, events)
 
     def _ours(self, db: Connection, turn_id: str) -> bool:
         # Locked, so that no other worker takes the turn over between this look and the writing.
