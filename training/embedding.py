@@ -14,7 +14,7 @@ from empathy_r1.training import command, models
 from empathy_r1.training.config import EmbeddingConfig
 from empathy_r1.training.errors import AdapterError
 from empathy_r1.training.judges import Embedding, padded, pooled
-from empathy_r1.training.pairs import Pair, read_pairs
+from empathy_r1.training.pairs import Pair, count, read_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +23,12 @@ _TEXTS = ("post", "chosen", "rejected")
 
 
 def plan(config: EmbeddingConfig) -> dict[str, Any]:
-    """What `train` would do: the model's weights, the pairs, the memory and what is written. Loads no torch."""
+    """What `train` would do: model, pairs, steps, memory and what is written. Loads no torch."""
+    pairs = count(config.data)
     return {
-        **models.size(config),
-        "pairs": sum(1 for _ in read_pairs(config.data)) if config.data.exists() else None,
+        "pairs": pairs,
         "most_tokens_per_step": 3 * config.length * config.batch * config.accumulate,
-        "epochs": config.epochs,
-        "max_steps": config.max_steps if config.max_steps > 0 else None,
-        "writes": [str(config.output / name) for name in ("checkpoints", "model", "metrics.json")],
+        **models.outline(config, pairs),
     }
 
 

@@ -29,20 +29,18 @@ _SAME = 1e-3
 
 
 def plan(config: GrpoConfig) -> dict[str, Any]:
-    """What `train` would do: the model's weights, posts, completions, memory and what is written. Loads no torch."""
+    """What `train` would do: model, posts, completions, steps, memory and what is written. Loads no torch."""
     per_step = config.batch * config.accumulate
+    posts = sum(_calm(sample) for sample in read(config.data)) if config.data.exists() else None
     return {
-        **models.size(config),
-        "posts": sum(1 for _ in read(config.data)) if config.data.exists() else None,
+        "posts": posts,
         "completions_per_step": per_step,
         "posts_per_step": per_step / config.group,
         "most_tokens_per_step": per_step * config.completion,
-        "epochs": config.epochs,
-        "max_steps": config.max_steps if config.max_steps > 0 else None,
         "reward": config.reward,
         "judges": [str(p) for p in (config.reward_model, config.held_out_reward_model, config.embedding) if p],
         "rollouts": config.rollouts.engine,
-        "writes": [str(config.output / name) for name in ("checkpoints", "model", "metrics.json")],
+        **models.outline(config, None if posts is None else posts * config.group),
     }
 
 

@@ -1,8 +1,10 @@
 """What the stages share: how a model and its tokenizer are loaded, sized, trained on, resumed and saved."""
 
+import contextlib
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +167,49 @@ def save(trainer: Any, tokenizer: "PreTrainedTokenizerFast", config: Run, metric
         (config.output / "metrics.json").write_text(text, encoding="utf-8")
         report.write([config.output], config.output)
         (target / "README.md").write_text(report.card(told), encoding="utf-8")
+
+
+def outline(config: Run, rows: float | None) -> dict[str, Any]:
+    """What every dry run says: the model's size, steps, and what is written. Loads no torch.
+
+    Args:
+        config: of the run.
+        rows: that one pass over the data has, in the trainer's sense; None where the data is not there yet.
+
+    Returns:
+        `size`'s figures, `epochs`, `steps` on one device (`max_steps` where that is set), and `writes`.
+    """
+    a_step = config.batch * config.accumulate
+    passes = None if rows is None else math.ceil(rows * config.epochs / a_step)
+    written = ("checkpoints/", "model/", "model/README.md", "metrics.json", "REPORT.md", "report.png")
+    return {
+        **size(config),
+        "epochs": config.epochs,
+        "steps": config.max_steps if config.max_steps > 0 else passes,
+        "writes": [f"{config.output}/{name}" for name in written],
+    }
+
+
+def tokens(config: Run, texts: Iterable[str]) -> float:
+    """How many tokens the texts have on average: counted where the tokenizer is at hand, else by rule of thumb.
+
+    The rule is Qwen3's: one and a half Han characters, or four other ones, make a token.
+    """
+    file = Path(config.tokenizer or config.start_from or "") / "tokenizer.json"
+    count: Callable[[str], float] = _thumb
+    if file.is_file():
+        with contextlib.suppress(ModuleNotFoundError):
+            from tokenizers import Tokenizer
+
+            known = Tokenizer.from_file(str(file))
+            count = lambda text: len(known.encode(text).ids)  # noqa: E731
+    found = [count(text) for text in texts]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _thumb(text: str) -> float:
+    han = sum("\u4e00" <= c <= "\u9fff" for c in text)
+    return han / 1.5 + (len(text) - han) / 4
 
 
 def size(config: Run) -> dict[str, Any]:

@@ -161,6 +161,11 @@ def read_pairs(path: Path) -> Iterator[Pair]:
             yield cast("Pair", pair)
 
 
+def count(path: Path) -> int | None:
+    """How many pairs a file holds; None where there is none."""
+    return sum(1 for _ in read_pairs(path)) if path.exists() else None
+
+
 def _pair(sample: Sample, tier: Tier, rejected: str, chosen: str | None = None) -> Pair:
     return Pair(
         id=sample["id"],

@@ -16,22 +16,20 @@ from empathy_r1.training.config import RewardConfig
 from empathy_r1.training.errors import AdapterError
 from empathy_r1.training.evaluate_safety import wilson
 from empathy_r1.training.judges import RewardModel, conversation
-from empathy_r1.training.pairs import TIERS, Pair, read_pairs
+from empathy_r1.training.pairs import TIERS, Pair, count, read_pairs
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 def plan(config: RewardConfig) -> dict[str, Any]:
-    """What `train` would do: the model's weights, the pairs, the memory and what is written. Loads no torch."""
+    """What `train` would do: model, pairs, steps, memory and what is written. Loads no torch."""
+    pairs = count(config.data)
     return {
-        **models.size(config),
-        "pairs": sum(1 for _ in read_pairs(config.data)) if config.data.exists() else None,
-        "held_out_pairs": sum(1 for _ in read_pairs(config.held_out)) if config.held_out.exists() else None,
+        "pairs": pairs,
+        "held_out_pairs": count(config.held_out),
         "most_tokens_per_step": 2 * config.length * config.batch * config.accumulate,
-        "epochs": config.epochs,
-        "max_steps": config.max_steps if config.max_steps > 0 else None,
-        "writes": [str(config.output / name) for name in ("checkpoints", "model", "metrics.json")],
+        **models.outline(config, pairs),
     }
 
 

@@ -7,6 +7,7 @@ Qwen3 of random weights is trained, which a CPU can do and a package can carry.
     python -m empathy_r1.training.sft --config training/configs/demo.yaml
 """
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from empathy_r1.training.data.sample import Sample, Turn, read
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+_COUNTED = 200
+"""Samples whose tokens a dry run counts; the others are taken to be alike."""
 
 
 def messages(sample: Sample) -> dict[str, list[dict[str, str]]]:
@@ -34,15 +38,23 @@ def messages(sample: Sample) -> dict[str, list[dict[str, str]]]:
 
 
 def plan(config: SftConfig) -> dict[str, Any]:
-    """What `train` would do: the model's weights, the samples, the memory and what is written. Loads no torch."""
+    """What `train` would do: model, samples, tokens, steps, memory and what is written. Loads no torch."""
+    samples = tokens = rows = None
+    if config.data.exists():
+        samples = sum(1 for _ in read(config.data))
+        each = models.tokens(config, (_text(sample) for sample in islice(read(config.data), _COUNTED)))
+        tokens = round(samples * each)
+        rows = tokens / config.length if config.packing else float(samples)
     return {
-        **models.size(config),
-        "samples": sum(1 for _ in read(config.data)) if config.data.exists() else None,
-        "tokens_per_step": config.length * config.batch * config.accumulate,
-        "epochs": config.epochs,
-        "max_steps": config.max_steps if config.max_steps > 0 else None,
-        "writes": [str(config.output / name) for name in ("checkpoints", "model", "metrics.json")],
+        "samples": samples,
+        "tokens": tokens,
+        "most_tokens_per_step": config.length * config.batch * config.accumulate,
+        **models.outline(config, rows),
     }
+
+
+def _text(sample: Sample) -> str:
+    return "".join(message["content"] for part in messages(sample).values() for message in part)
 
 
 def dataset(path: Path) -> "Dataset":

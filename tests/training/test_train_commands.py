@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from empathy_r1.plugin.cli import app
@@ -57,8 +58,10 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     found = json.loads(run("train", stage, "--config", configs / f"{name}.yaml", "--dry-run"))
     lines = (tmp_path / f"build/demo/{data}.jsonl").read_text(encoding="utf-8").splitlines()
     assert found[counted] == len(lines) >= 12
-    assert found["writes"]
+    assert {Path(name).name for name in found["writes"]} >= {"model", "metrics.json", "REPORT.md", "report.png"}
     assert stage == "grpo" or found["memory_mb"] > 10
+    assert found["steps"] == yaml.safe_load((configs / f"{name}.yaml").read_text(encoding="utf-8"))["max_steps"]
+    assert stage != "sft" or 12 * 100 < found["tokens"] < 12 * 1000
     assert sorted(tmp_path.rglob("*")) == before
     assert ("torch" in sys.modules) == loaded
 
