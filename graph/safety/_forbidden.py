@@ -14,7 +14,7 @@ _HAN = "\u3400-\u9fff"
 _EMPHASIS = re.compile(r"[*_`~]+")
 _BLOCKS = re.compile(r"[#>|]+")
 _GLUED = re.compile(r"\w[*_`~]+\w")
-_TAGS = re.compile(r"<[^<>]{0,40}>")
+_TAGS = re.compile(r"<[^<>]{0,40}>|\b[A-Za-z_]{2,20}>")
 _TRADITIONAL = str.maketrans({p[0]: p[1] for p in load("guard_zh")["traditional"].split()})
 _FINISHED = '。！？!?.…；;”’"」』）)'
 _FRAGMENT = 16
@@ -43,6 +43,7 @@ class Rule:
     """Whether that holds even where the person has brought them up."""
     allow: re.Pattern[str] | None
     quotes: bool
+    scripts: bool
 
 
 @cache
@@ -97,6 +98,12 @@ def _broken(before: str, sentence: str, spared: tuple[str, ...], post: str, betw
 def spares_quotes() -> frozenset[str]:
     """Names of the rules that let a reply repeat the person's own words."""
     return frozenset(rule.name for rule in rules() if rule.quotes)
+
+
+@cache
+def spares_scripts() -> frozenset[str]:
+    """Names of the rules that let a reply word what the person may say to somebody else."""
+    return frozenset(rule.name for rule in rules() if rule.scripts)
 
 
 @cache
@@ -182,6 +189,7 @@ def _rule(name: str) -> Rule:
         ever=any(row.get("ever", False) for row, _ in rows),
         allow=re.compile(allow, re.ASCII) if allow else None,
         quotes=any(row.get("quotes", False) for row, _ in rows),
+        scripts=any(row.get("scripts", False) for row, _ in rows),
     )
 
 

@@ -20,8 +20,10 @@ from empathy_r1.graph.safety._forbidden import (
     instead,
     plain,
     spares_quotes,
+    spares_scripts,
 )
 from empathy_r1.graph.safety._leaks import ENDING, Foreign, Loop, Sealed, bare, leaks
+from empathy_r1.graph.safety._scripts import Scripts
 from empathy_r1.graph.safety._sentences import Sentences
 from empathy_r1.graph.safety._tables import load
 from empathy_r1.graph.safety.help import help_for, short
@@ -75,6 +77,7 @@ class Guard:
         self._sealed = Sealed(sealed, self._post)
         self._foreign = Foreign(locale)
         self._loop = Loop()
+        self._scripts = Scripts()
         self._own = False
         self._replaced: set[str] = set()
         self._ended = False
@@ -118,6 +121,8 @@ class Guard:
         return self._show(line) + self._keep(_blanks(sentence) or ("" if self._locale == "zh" else " "))
 
     def _rules(self, before: str, sentence: str) -> list[str]:
+        read = plain(sentence)
+        own_words = self._scripts.without(plain(before), read)
         if not bare(sentence):
             return ["loop"] if self._loop.turns(sentence) else []
         if leak := leaks(sentence):
@@ -128,6 +133,9 @@ class Guard:
         if rules and self._post and (reduced := _unquoted(sentence, self._post)) != sentence:
             still = broken(before, reduced, self._spared, self._said)
             rules = [name for name in rules if name in still or name not in spares_quotes()]
+        if rules and own_words != read:
+            still = broken(before, own_words, self._spared, self._said)
+            rules = [name for name in rules if name in still or name not in spares_scripts()]
         if contacts(before, sentence, self._card):
             rules.append("contact")
         if rules:
