@@ -50,6 +50,8 @@ def neutralise(text: str) -> str:
 
     Angle brackets of `<response>`, `<|im_start|>`, `<s>` become `‹` and `›`; `a < b`, `<3` and `>_<` stay.
     """
+    if not any(mark in text for mark in _SHOWN_AS):
+        return text
     return _MARKUP.sub(lambda m: _SHOWN_AS[m[0]], text)
 
 

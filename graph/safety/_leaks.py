@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from itertools import accumulate
 
 from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale
+from empathy_r1.graph.prompts import SYSTEM
 from empathy_r1.graph.wire import SECTIONS
 
 _NAMES = "|".join(
@@ -52,6 +54,12 @@ _LOOP = re.compile(r"(.{2,60}?)\1{4,}|(.)\2{19,}")
 _LINK = re.compile(r"https?://\S+|\b\w+\.(?:com|org)\b")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][a-z]+)?")
 
+_LENGTHS = (16, 48)
+"""Letters that count as long, in Chinese and in Latin script."""
+_PROMPTS = frozenset(SYSTEM.values())
+_Cut = tuple[str, dict[int, tuple[frozenset[str], frozenset[str]]]]
+"""The letters of a section, and for each length its long pieces and what of them must not stand in the post."""
+
 ENDING = ("template", "loop")
 """Rules after which nothing more of the stream is read."""
 
@@ -78,21 +86,21 @@ class Sealed:
         own: the post, `bare`.
     """
 
-    _LENGTHS = (16, 48)
-    """Letters that count as long, in Chinese and in Latin script."""
     _COVERED = 0.8
     """Share of a sentence that a whole section may not make up."""
 
     def __init__(self, sections: Iterable[str], own: str) -> None:
-        said = {size: _runs(own, size - size // 4) for size in self._LENGTHS}
+        said = {size: _runs(own, size - size // 4) for size in _LENGTHS}
         self._pieces: set[str] = set()
         self._whole: set[str] = set()
         for section in sections:
-            text = bare(section)
+            text, cut = _prompt(section) if section in _PROMPTS else _cut(section)
             if 2 * len(text) >= _size(text) and text not in own:
                 self._whole.add(text)
-            for size in self._LENGTHS:
-                self._pieces.update(_unsaid(text, size, said[size]))
+            for size, (pieces, cores) in cut.items():
+                if not cores.isdisjoint(said[size]):
+                    pieces = frozenset(piece for piece in pieces if not _said(piece, said[size]))
+                self._pieces |= pieces
 
     def shown_by(self, before: str, sentence: str) -> bool:
         """Whether `sentence`, after `before`, completes such a piece."""
@@ -101,7 +109,7 @@ class Sealed:
             return True
         if not self._pieces:
             return False
-        for size in self._LENGTHS:
+        for size in _LENGTHS:
             text = head[-(size - 1) :] + tail
             if any(text[i : i + size] in self._pieces for i in range(len(text) - size + 1)):
                 return True
@@ -163,19 +171,30 @@ def _runs(text: str, size: int) -> set[str]:
     return {text[i : i + size] for i in range(len(text) - size + 1)}
 
 
-def _unsaid(text: str, size: int, said: set[str]) -> Iterator[str]:
-    """The pieces of `text` for whose script `size` letters are long, less those that the post says.
+def _said(piece: str, said: set[str]) -> bool:
+    """Whether runs of the post hold the piece but for a few letters at its ends, such as those of a word before it."""
+    core = len(piece) - len(piece) // 4
+    return any(piece[i : i + core] in said for i in range(len(piece) - core + 1))
 
-    It says a piece where it holds it but for a few letters at the ends, such as those of a word before it.
-    """
-    core = size - size // 4
-    held = [text[at : at + core] in said for at in range(len(text) - core + 1)]
-    some = any(held)
+
+def _cut(section: str) -> _Cut:
+    text = bare(section)
     han = [0, *accumulate(map(_is_han, text))]
-    for at in range(len(text) - size + 1):
-        long = 16 if 2 * (han[at + size] - han[at]) >= size else 48
-        if long == size and not (some and any(held[at : at + size - core + 1])):
-            yield text[at : at + size]
+    cut = {}
+    for size in _LENGTHS:
+        starts = range(len(text) - size + 1)
+        pieces = (text[at : at + size] for at in starts if _long(han[at + size] - han[at], size) == size)
+        cut[size] = (frozenset(pieces), frozenset(_runs(text, size - size // 4)))
+    return text, cut
+
+
+_prompt = cache(_cut)
+"""The same, kept: for what the model is told every time."""
+
+
+def _long(han: int, letters: int) -> int:
+    """How many letters are long where so many of them are Han characters."""
+    return _LENGTHS[0] if 2 * han >= letters else _LENGTHS[1]
 
 
 def _is_han(letter: str) -> bool:
@@ -191,4 +210,4 @@ def _letters(text: str) -> str:
 
 
 def _size(piece: str) -> int:
-    return 16 if 2 * len(_HAN.findall(piece)) >= len(piece) else 48
+    return _long(len(_HAN.findall(piece)), len(piece))
