@@ -56,6 +56,8 @@ class Worker:
         self.draining = False
         self.breaker = Breaker()
         self._reserved = 0
+        self._claiming = 0
+        """Of the reserved places, those kept for turns that may be found waiting."""
         self._expected: set[str] = set()
         """Turns that came in here and wait for a free worker."""
         self._seconds = 5.0
@@ -67,7 +69,7 @@ class Worker:
     @property
     def open_turns(self) -> int:
         """Turns that run here, or came in here and wait."""
-        return len(self.running) + self._reserved + len(self._expected)
+        return len(self.running) + self._reserved - self._claiming + len(self._expected)
 
     def wait_seconds(self, ahead: int) -> float:
         """After how long it is worth trying again, with so many turns ahead."""
@@ -173,6 +175,7 @@ class Worker:
             self._work.clear()
             try:
                 while places := self._free_places():
+                    self._claiming = len(places)
                     try:
                         claimed = await journal.claim(
                             self.settings.lease_seconds,
@@ -183,6 +186,7 @@ class Worker:
                         for place, work in zip(places, claimed or [], strict=False):
                             place.begin(work)
                     finally:
+                        self._claiming = 0
                         for place in places:
                             place.give_back()
                     if claimed is None:

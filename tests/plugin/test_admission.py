@@ -23,6 +23,25 @@ async def opened(engine, **more):
     return (await engine.create_session(locale="zh", region="CN", **more)).session_id
 
 
+async def test_looking_for_turns_that_wait_takes_no_place_from_a_post(settings, model):
+    async with EmpathyEngine.open(settings.model_copy(update={"process_max_open": 1}), model=model) as engine:
+        journal, looking, enough = engine._parts.journal, asyncio.Event(), asyncio.Event()
+        claim = journal.claim
+
+        async def slow(*given, **more):
+            looking.set()
+            await enough.wait()
+            return await claim(*given, **more)
+
+        journal.claim = slow
+        engine._worker._work.set()
+        await looking.wait()
+        try:
+            assert (await engine.turn(await opened(engine), POST)).reply == ZH_CHAIN["response"]
+        finally:
+            enough.set()
+
+
 @pytest.mark.parametrize("cap", ["tenant_max_open", "process_max_open"])
 async def test_a_cap_refuses_with_a_time_and_never_a_crisis(settings, model, cap):
     model.pause = 0.5
