@@ -31,7 +31,7 @@ _SAME = 1e-3
 def plan(config: GrpoConfig) -> dict[str, Any]:
     """What `train` would do: model, posts, completions, steps, memory and what is written. Loads no torch."""
     per_step = config.batch * config.accumulate
-    posts = sum(_calm(sample) for sample in read(config.data)) if config.data.exists() else None
+    posts = sum(1 for _ in read(config.data)) if config.data.exists() else None
     return {
         "posts": posts,
         "completions_per_step": per_step,
