@@ -42,6 +42,8 @@ from empathy_r1.storage.crypto import new_key
 from empathy_r1.storage.errors import StorageError
 
 LEASE = 3.0
+_ANSWERED = "answered"
+"""A file with one byte for each reply that a person got."""
 
 
 class Slow(Instant):
@@ -62,6 +64,7 @@ async def work(
     address: str, folder: Path, persons: int, ready: Callable[[], object], sent: TextIO, began: TextIO
 ) -> None:
     """One process: persons who write one post after the other, until it is killed."""
+    answered = os.open(folder / _ANSWERED, os.O_WRONLY | os.O_APPEND)
 
     async def person(engine: EmpathyEngine) -> None:
         session: str | None = None
@@ -75,6 +78,8 @@ async def work(
                 async for event in engine.stream(session, text, idempotency_key=key):
                     if event.type == "accepted":
                         print(event.turn_id, file=sent)
+                    if event.type == "committed":
+                        os.write(answered, b".")
             except (EngineError, StorageError):
                 await asyncio.sleep(0.2)
 
@@ -115,6 +120,7 @@ def start(address: str, folder: Path, persons: int) -> tuple[int, int]:
 
 async def warm_up(address: str, folder: Path) -> None:
     """Makes the tables, and loads what is loaded at the first turn."""
+    (folder / _ANSWERED).touch()
     async with EmpathyEngine.open(settings(address, folder), model=Instant()) as engine:
         session = (await engine.create_session(locale="zh")).session_id
         for text in (POST, "我不想活了"):
@@ -126,37 +132,39 @@ def kill(
 ) -> dict[int, float]:
     """Kills until so many died or so long; returns process id -> moment (Unix time).
 
-    At each moment one to all of the processes that work die at once. One that has just been born is left alone until
-    it works, so that every kill can hit turns.
+    One to all of the processes that work die at the same moment. The moment is random: a number of replies after the
+    last one, about as many as posts were left behind, and a part of a second. So there is load on a slow machine, too.
     """
     moments: dict[int, float] = {}
     born = dict(start(address, folder, persons) for _ in range(workers))
     working: list[int] = []
-    end = time.monotonic() + seconds
+    end, enough = time.monotonic() + seconds, 0
     while time.monotonic() < end and (not kills or len(moments) < kills):
         for pid in _ready(born):
             os.close(born.pop(pid))
             working.append(pid)
         time.sleep(random.uniform(0, 2 * every))
-        if not kills or not working:
+        if not kills or not working or _answered(folder) < enough:
             continue
-        victims = random.sample(working, random.randint(1, len(working)))
-        for pid in victims[: kills - len(moments)]:
+        victims = random.sample(working, min(random.randint(1, len(working)), kills - len(moments)))
+        for pid in victims:
             moments[pid] = time.time()
             os.kill(pid, signal.SIGKILL)
         for pid in victims:
-            if pid not in moments:
-                continue
             os.waitpid(pid, 0)
             working.remove(pid)
             newcomer, heard = start(address, folder, persons)
             born[newcomer] = heard
-            if len(moments) % 50 == 0:
-                print(f"{len(moments)} killed", file=sys.stderr, flush=True)
+        enough = _answered(folder) + random.randint(0, 2 * persons * len(victims))
+        print(f"{len(moments)} killed", file=sys.stderr, flush=True)
     for pid in (*working, *born):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     return moments
+
+
+def _answered(folder: Path) -> int:
+    return (folder / _ANSWERED).stat().st_size
 
 
 def _ready(born: dict[int, int]) -> list[int]:
@@ -190,7 +198,7 @@ async def judge(address: str, folder: Path, moments: dict[int, float]) -> dict[s
         columns = (TurnRow.id, TurnRow.session_id, TurnRow.status, TurnRow.attempts, TurnRow.number, TurnRow.finished)
         rows = await engine._parts.database.run(lambda db: db.execute(query(*columns)).all(), reading=True)
         by_id = {row.id: row for row in rows}
-        found["turns"] = len(rows)
+        found |= {"turns": len(rows), "answered": _answered(folder)}
         found["statuses"] = {s: sum(row.status == s for row in rows) for s in {row.status for row in rows}}
         found["taken_over"] = sum(row.attempts > 1 for row in rows)
         found["lost"] += sum(by_id[turn].status != "committed" if turn in by_id else 1 for turn in accepted)
@@ -261,7 +269,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=7200.0)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--persons", type=int, default=4)
-    parser.add_argument("--every", type=float, default=1.0, help="mean seconds between a newcomer and the next kill")
+    parser.add_argument("--every", type=float, default=0.1, help="mean seconds from a moment's load to its kills")
     parser.add_argument("--restarts", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:

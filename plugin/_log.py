@@ -19,9 +19,9 @@ _POLL_SECONDS = 0.5
 """How often a listener asks the database for events of a turn that another process answers."""
 _HERE_SECONDS = 5.0
 """The same for a turn that this process answers, of which it hears by itself."""
-_GATHER_SECONDS, _GATHER_MOST = 0.03, 1.0
+_GATHER_SECONDS, _GATHER_MOST = 0.03, 0.25
 """How long what is to be written waits for more: longer while writing takes long, in a busy process."""
-_GATHER_SHARE = 4.0
+_GATHER_SHARE = 2.0
 """How much longer than a write takes."""
 _ENDS = (Committed, Failed, Cancelled)
 

@@ -184,7 +184,10 @@ class Worker:
                             history=self.settings.max_history,
                         )
                         for place, work in zip(places, claimed or [], strict=False):
-                            place.begin(work)
+                            # A process that stood still for a lease may claim what it began while the claim was on
+                            # its way: the claim renews the lease, and the turn runs on.
+                            if work[0].id not in self.running:
+                                place.begin(work)
                     finally:
                         self._claiming = 0
                         for place in places:

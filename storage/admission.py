@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, insert, or_, se
 
 from empathy_r1.storage import rates
 from empathy_r1.storage.crypto import KeyRing
-from empathy_r1.storage.database import unread
+from empathy_r1.storage.database import last
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import SessionRow, TurnRow
 from empathy_r1.storage.turns import OPEN, EventData, Said, Status, TurnRecord, append, last_event, said, turns
@@ -102,7 +102,7 @@ def admit(
         if known:
             return Admitted(known[0], session, known=True)
     # Not in the first statement: that one saw the table as it was before it had the lock.
-    rows = db.execute(_OPEN_AND_LAST, {"b_session": session_id}).all()
+    rows = db.execute(_OPEN_AND_NEWEST, {"b_session": session_id}).all()
     waiting = tuple(
         Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in rows if r.status in OPEN
     )
@@ -144,12 +144,14 @@ def _write(
         lease_until=now + timedelta(seconds=lease) if begun else None,
         created=now,
     )
-    with unread(db):
+    if new.joins:
+        _join(db, ring, session.id, new, now)
+    joined = session.double_texting == "coalesce"
+    past = tuple(said(db, ring, session.id, number, history, joined=joined)) if begun else ()
+    with last(db):
         db.execute(_INSERT, row)
         append(db, ring, new.id, new.events)
         db.execute(_TOUCH, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
-    if new.joins:
-        _join(db, ring, session.id, new, now)
     turn = TurnRecord(
         id=new.id,
         session_id=session.id,
@@ -165,8 +167,6 @@ def _write(
         last_event=len(new.events),
         notices=tuple(new.notices),
     )
-    joined = session.double_texting == "coalesce"
-    past = tuple(said(db, ring, session.id, number, history, joined=joined)) if begun else ()
     return Admitted(turn, session, known=False, begun=begun, past=past, waiting=waiting)
 
 
@@ -203,8 +203,8 @@ _SESSION = (
     .where(_SESSIONS.c.id == bindparam("b_session"))
     .with_for_update(of=_SESSIONS)
 )
-_last = select(func.max(_TURNS.c.number)).where(_of_session).scalar_subquery()
-_OPEN_AND_LAST = (
+_newest = select(func.max(_TURNS.c.number)).where(_of_session).scalar_subquery()
+_OPEN_AND_NEWEST = (
     select(
         _TURNS.c.id,
         _TURNS.c.status,
@@ -212,7 +212,7 @@ _OPEN_AND_LAST = (
         _TURNS.c.created,
         _TURNS.c.number,
     )
-    .where(_of_session, or_(_TURNS.c.status.in_(OPEN), _TURNS.c.number == _last))
+    .where(_of_session, or_(_TURNS.c.status.in_(OPEN), _TURNS.c.number == _newest))
     .order_by(_TURNS.c.number)
 )
 _INSERT = insert(_TURNS)

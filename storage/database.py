@@ -79,8 +79,8 @@ class Database:
 
 
 @contextmanager
-def unread(db: Connection) -> Iterator[None]:
-    """The statements of the block, whose results nobody reads, go to PostgreSQL in one journey.
+def last(db: Connection) -> Iterator[None]:
+    """The last statements of a transaction, whose results nobody reads: on PostgreSQL one journey with its commit.
 
     Raises:
         DBAPIError: one of them failed.
@@ -93,6 +93,7 @@ def unread(db: Connection) -> Iterator[None]:
     try:
         with driver.pipeline():
             yield
+            driver.execute("COMMIT", prepare=False)
     except errors as error:
         lost = bool(driver.broken)
         if lost:
@@ -182,4 +183,4 @@ def _sqlite_begin(connection: Any) -> None:
 
 _EXPECTED = "Expected sqlite+aiosqlite:///file or postgresql+psycopg://user:password@host/name."
 
-__all__ = ["Database", "SQLAlchemyError", "unread"]
+__all__ = ["Database", "SQLAlchemyError", "last"]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from empathy_r1.storage import outbox
 from empathy_r1.storage.admission import Admitted, Decide, admit
 from empathy_r1.storage.crypto import KeyRing
-from empathy_r1.storage.database import Database, unread
+from empathy_r1.storage.database import Database, last
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import EventRow, SessionRow, StageRow, TurnRow
 from empathy_r1.storage.turns import (
@@ -213,7 +213,8 @@ class Journal:
                 return False
             if again and events and last_event(db, turn_id) >= events[-1]["seq"]:
                 return True
-            self._keep(db, turn_id, events, stages or {})
+            with last(db):
+                self._keep(db, turn_id, events, stages or {})
             return True
 
         return await self._db.run(work)
@@ -265,11 +266,12 @@ class Journal:
         def work(db: Connection) -> bool:
             if not db.execute(_FINISH_OWN if owned else _FINISH, values).rowcount:
                 return False
-            self._keep(db, turn_id, events, stages or {})
-            if crisis is not None:
-                db.execute(_CRISIS, {"b_turn": turn_id, "b_crisis": crisis[0]})
             if handover is not None:
                 outbox.put(db, self._ring, handover)
+            with last(db):
+                self._keep(db, turn_id, events, stages or {})
+                if crisis is not None:
+                    db.execute(_CRISIS, {"b_turn": turn_id, "b_crisis": crisis[0]})
             return True
 
         return await self._db.run(work)
@@ -293,10 +295,9 @@ class Journal:
             {"turn_id": turn_id, "name": name, "text_sealed": self._ring.seal(text, f"stages.{name}:{turn_id}")}
             for name, text in stages.items()
         ]
-        with unread(db):
-            if rows:
-                db.execute(_STAGE[db.dialect.name], rows)
-            append(db, self._ring, turn_id, events)
+        if rows:
+            db.execute(_STAGE[db.dialect.name], rows)
+        append(db, self._ring, turn_id, events)
 
     def _ours(self, db: Connection, turn_id: str) -> bool:
         # Locked, so that no other worker takes the turn over between this look and the writing.

@@ -126,6 +126,37 @@ async def test_the_reply_streams_as_messages_once():
     assert len({c.id for c in chunks}) == 1
 
 
+async def test_a_host_in_the_same_process_hears_the_pieces_and_nothing_streams_beside():
+    heard = []
+    context = Context(model=ScriptedModel(script=ZH_CHAIN), hear=heard.append)
+    streamed = [event async for event in graph.astream(ask(), context=context, stream_mode="messages")]
+    assert len(heard) > 1
+    assert "".join(heard) == ZH_CHAIN["response"]
+    assert [message.text for message, _ in streamed] == [ZH_CHAIN["response"]]  # the node's result, whole
+
+
+@pytest.mark.parametrize("changed", ["你得了抑郁症，去吃点药就好了。", ZH_CHAIN["cause"]])
+async def test_a_reply_that_a_host_changes_on_the_way_is_read_again(changed):
+    g = build_graph().compile(checkpointer=InMemorySaver(), interrupt_before=["guard"])
+    config = {"configurable": {"thread_id": "1"}}
+    context = Context(model=ScriptedModel(script=ZH_CHAIN))
+    said = (await g.ainvoke(ask(), config, context=context))["messages"][-1]
+    await g.aupdate_state(config, {"messages": [AIMessage(changed, id=said.id)]})
+    result = await g.ainvoke(None, config, context=context)
+    assert result["messages"][-1].text == FIXED["zh"]
+    assert result["degraded"] == "fixed"
+
+
+async def test_a_host_may_take_longer_posts():
+    post = POST * 300
+    model = ScriptedModel(script=ZH_CHAIN)
+    with pytest.raises(PostTooLongError, match="8000"):
+        await graph.ainvoke(ask(post), context=Context(model=model))
+    result = await graph.ainvoke(ask(post), context=Context(model=model, max_post_chars=20_000))
+    assert result["messages"][-1].text == ZH_CHAIN["response"]
+    assert post in model.asked[-1][1].text
+
+
 async def test_a_turn_resumes_after_its_last_finished_section():
     model = ScriptedModel(script=ZH_CHAIN)
     post = HumanMessage(POST, id="post-1")

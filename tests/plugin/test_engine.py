@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 import pytest
+from pydantic import ValidationError
 
 from empathy_r1.graph import wire
 from empathy_r1.graph.errors import EmptyPostError, ModelUnavailableError, PostTooLongError
@@ -240,6 +241,33 @@ async def test_another_worker_takes_an_abandoned_turn_over_and_goes_on(settings,
         assert not any(m[-1].text == "<emotion>\n" for m in model.asked[asked:])
 
 
+async def test_a_turn_runs_once_in_a_process_that_claims_what_it_runs_already(settings, model):
+    model.pause = 0.05
+    async with EmpathyEngine.open(settings.model_copy(update={"lease_seconds": 0.4}), model=model) as engine:
+        journal, worker = engine._parts.journal, engine._worker
+        claim, claimed = journal.claim, []
+
+        async def late(lease, running=(), **more):
+            found = await claim(lease, (), **more)  # as it looked before the turn began
+            claimed.extend(work[0].id for work in found or [])
+            return found
+
+        async def never(turn_ids, lease):
+            return [], []
+
+        journal.claim, journal.renew = late, never  # no heartbeat: the lease ends while the turn runs
+        session = await engine.create_session()
+        seen = []
+        async for event in engine.stream(session.session_id, POST):
+            seen.append(event)
+            worker._work.set()
+            await asyncio.sleep(0.1)
+        assert claimed == [seen[0].turn_id] * len(claimed)
+        assert claimed
+        assert seen[-1].reply == ZH_CHAIN["response"]
+        assert len(model.asked) == 4
+
+
 async def test_a_model_that_is_away_fails_the_turn_and_keeps_the_post(engine, model):
     model.fail = lambda messages, said: ModelUnavailableError("http://x", "refused")
     session = await engine.create_session()
@@ -260,6 +288,23 @@ async def test_a_post_that_cannot_be_answered_is_not_stored(engine, text, error)
     with pytest.raises(error):
         await engine.turn(session.session_id, text)
     assert (await engine.session(session.session_id)).turns == []
+
+
+@pytest.mark.parametrize("last", ["", CRISIS])
+async def test_a_long_post_is_answered_up_to_the_limit_that_was_set(settings, model, last):
+    async with EmpathyEngine.open(settings.model_copy(update={"max_post_chars": 20_000}), model=model) as engine:
+        session = await engine.create_session(locale="zh")
+        post = (POST * 600)[: 20_000 - len(last)] + last
+        end = await engine.turn(session.session_id, post)
+        assert end.reply == ZH_CHAIN["response"] or end.level == "imminent"
+        assert (await engine.session(session.session_id)).turns[0].post == post
+        with pytest.raises(PostTooLongError, match=r"20001 .* 20000"):
+            await engine.turn(session.session_id, post + "长")
+
+
+def test_a_limit_beyond_what_makes_sense_is_refused(settings):
+    with pytest.raises(ValidationError, match=r"max_post_chars\n.*less than or equal to 100000"):
+        Settings(database_url=settings.database_url, max_post_chars=100_001)
 
 
 async def test_a_token_opens_its_session_only(engine):
