@@ -67,12 +67,14 @@ def chain(
 def pair(
     posts: Annotated[Path, typer.Option(help="Held-out posts, JSONL of training.data.sample.")],
     first: Annotated[Path, typer.Option(help="Output model of train sft or grpo.")],
-    second: Annotated[Path, typer.Option(help="The model to compare with it.")],
-    judge: Annotated[Path, typer.Option(help="Output model of train reward that neither was trained against.")],
+    second: Annotated[list[Path], typer.Option(help="A model to compare with it; may be given several times.")],
+    judge: Annotated[Path, typer.Option(help="Output model of train reward that none was trained against.")],
     most: Annotated[int, typer.Option(help="At most so many posts.")] = 200,
+    keep: Annotated[Path | None, typer.Option(help="Folder for what they write; a second run goes on from it.")] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Run the models on a GPU.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Whose replies a judge prefers, with a 95 % interval, and what the better score was paid with."""
+    """Whose replies a judge prefers, with 95 % intervals, and what the better score was paid with."""
     with errors():
         try:
             from empathy_r1.training import compare
@@ -80,11 +82,14 @@ def pair(
             from empathy_r1.training.judges import RewardModel
 
             samples = list(read(posts))[:most]
-            said = [compare.chains(model, samples, cpu=not gpu) for model in (first, second)]
-            found = compare.report(samples, said[0], said[1], RewardModel(judge, cpu=not gpu))
+            said = {
+                compare.name_of(model): compare.chains(model, samples, kept=keep, cpu=not gpu)
+                for model in (first, *second)
+            }
+            found = compare.report(samples, said, RewardModel(judge, cpu=not gpu))
         except ModuleNotFoundError as error:
             raise MissingExtraError(f"Comparing models ({error.name})", "train") from error
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(found) if as_json else compare.table(found))
 
 
 @app.command()
