@@ -6,13 +6,14 @@
 
 Sessions are fresh every `--per-session` turns, so that histories are of usual length. Prints one JSON object: seconds
 are wall time from the post to the committed reply, as a host that embeds the engine sees it; the CPU time of the
-process tells what a busy machine hides.
+process tells what a busy machine hides, and the load average (of a minute, before and after) how busy it was.
 """
 
 import argparse
 import asyncio
 import itertools
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -119,7 +120,9 @@ def main() -> None:
             from postgres_server import Server
 
             address = stack.enter_context(Server()).address
-        print(json.dumps(asyncio.run(measure(address, folder, given.turns, given.at_once, given.per_session))))
+        before = os.getloadavg()[0]
+        found = asyncio.run(measure(address, folder, given.turns, given.at_once, given.per_session))
+        print(json.dumps(found | {"load": [round(before, 2), round(os.getloadavg()[0], 2)]}))
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ _POLL_SECONDS = 0.5
 _HERE_SECONDS = 5.0
 """The same for a turn that this process answers, of which it hears by itself."""
 _GATHER_SECONDS, _GATHER_MOST = 0.03, 0.25
-"""How long what is to be written waits for more: longer while writing takes long, in a busy process."""
-_GATHER_SHARE = 2.0
-"""How much longer than a write takes."""
+"""How long what is to be written waits for more."""
+_GATHER_SHARE, _GATHER_EACH = 2.0, 0.004
+"""It waits so many times as long as a write takes, and so many seconds for each turn that runs in the process: many
+turns that each write often would keep the database from all else."""
 _ENDS = (Committed, Failed, Cancelled)
 
 
@@ -50,8 +51,13 @@ class News:
     def __init__(self) -> None:
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
-        self.gather_seconds = _GATHER_SECONDS
+        self._write_seconds = 0.0
+
+    @property
+    def gather_seconds(self) -> float:
         """How long a turn's log waits for more before it writes."""
+        running = sum(feed.here for feed in self._feeds.values())
+        return min(max(_GATHER_SECONDS, _GATHER_SHARE * self._write_seconds, _GATHER_EACH * running), _GATHER_MOST)
 
     def begins(self, turn_id: str) -> None:
         """This process answers the turn from now on."""
@@ -66,7 +72,7 @@ class News:
 
     def wrote(self, seconds: float) -> None:
         """A write took so long."""
-        self.gather_seconds = min(max(_GATHER_SECONDS, _GATHER_SHARE * seconds), _GATHER_MOST)
+        self._write_seconds = seconds
 
     def publish(self, turn_id: str, events: list[Event]) -> None:
         """These events are written; none: some are, by somebody else."""
