@@ -12,15 +12,21 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from empathy_r1.graph.safety.levels import Level
+from empathy_r1.graph.safety.levels import LEVELS, Level
 
 WINDOW = 40
 """Short sentences are joined until they have as many characters: the model learnt from utterances, not from words."""
 LONGEST = 3
 """Most units of a run."""
+_HAN = re.compile("[\u3400-\u9fff]")
 _UNITS = re.compile(r"[a-z0-9']+|[^\sa-z0-9]")
 
-Run = tuple[str, ...]
+
+class Node(NamedTuple):
+    """The weight of a run of units, and the runs that go on from it."""
+
+    weight: float
+    more: "dict[str, Node]"
 
 
 class Table(NamedTuple):
@@ -28,15 +34,23 @@ class Table(NamedTuple):
 
     version: str
     intercept: float
-    concern: float
-    high: float
-    weights: dict[Run, float]
+    concern: dict[str, float]
+    """Thresholds of the scores by the language of the window."""
+    high: dict[str, float]
+    runs: dict[str, Node]
 
 
 def read(text: str) -> Table:
     """The table of a JSON text, whose weights are keyed by runs with blanks between the units."""
     raw = json.loads(text)
-    return Table(**raw | {"weights": {tuple(run.split(" ")): weight for run, weight in raw["weights"].items()}})
+    runs: dict[str, Node] = {}
+    for run, weight in sorted(raw.pop("weights").items()):
+        *before, last = run.split(" ")
+        level = runs
+        for unit in before:
+            level = level.setdefault(unit, Node(0.0, {})).more
+        level[last] = Node(weight, level[last].more if last in level else {})
+    return Table(**raw, runs=runs)
 
 
 @cache
@@ -49,13 +63,9 @@ def version() -> str:
     return _table().version
 
 
-def features(text: str) -> set[Run]:
-    """The runs of one to `LONGEST` units (a Latin word, else a character) of a prepared text."""
-    units = _UNITS.findall(text)
-    found: set[Run] = set(zip(units, strict=True))
-    for size in range(2, LONGEST + 1):
-        found.update(zip(*(units[start:] for start in range(size)), strict=False))
-    return found
+def units(text: str) -> list[str]:
+    """What runs are made of: a Latin word, or a character of another script."""
+    return _UNITS.findall(text)
 
 
 def windows(parts: Iterable[str]) -> Iterator[str]:
@@ -70,14 +80,29 @@ def windows(parts: Iterable[str]) -> Iterator[str]:
         yield joined
 
 
-def score(text: str) -> float:
+def score(text: str, table: Table | None = None) -> float:
     """How much a window reads like the risk that the model learnt: a logit."""
-    table, found = _table(), features(text)
-    return table.intercept + sum(filter(None, map(table.weights.get, found))) / math.sqrt(max(1, len(found)))
+    table = table or _table()
+    found = units(text)
+    total = 0.0
+    for at, unit in enumerate(found):
+        node = table.runs.get(unit)
+        for after in found[at + 1 : at + LONGEST]:
+            if node is None:
+                break
+            total += node.weight
+            node = node.more.get(after)
+        if node:
+            total += node.weight
+    return table.intercept + total / math.sqrt(max(1, len(found)))
 
 
 def classify(parts: Iterable[str], *, twice: bool = False) -> Level:
     """The level that the gravest window asks for, or with `twice` the second gravest: `none`, `concern` or `high`."""
-    table, scores = _table(), sorted(map(score, windows(parts)), reverse=True)
-    top = next(iter(scores[1 if twice else 0 :]), -math.inf)
-    return "high" if top >= table.high else "concern" if top >= table.concern else "none"
+    levels = sorted(map(_level, windows(parts)), key=LEVELS.index, reverse=True)
+    return next(iter(levels[1 if twice else 0 :]), "none")
+
+
+def _level(window: str) -> Level:
+    table, locale, found = _table(), "zh" if _HAN.search(window) else "en", score(window)
+    return "high" if found >= table.high[locale] else "concern" if found >= table.concern[locale] else "none"

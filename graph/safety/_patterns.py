@@ -51,6 +51,8 @@ class Pattern:
     source: str
     """The regular expression."""
     keys: tuple[str, ...]
+    needs: tuple[frozenset[str], ...]
+    """For each part that every match contains: the first two characters of its words, of which a text must have one."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -63,6 +65,8 @@ class _Part:
     regex: str
     words: tuple[str, ...] | None
     """Strings of which every match of the part contains one, None if there are none."""
+    each: tuple[tuple[str, ...], ...] = ()
+    """Where the part is a sequence: the words of each of its parts that has such."""
 
 
 def compile_pattern(
@@ -88,7 +92,8 @@ def compile_pattern(
     if locale == "en":
         regex = f"(?<![a-z])(?:{regex})(?![a-z])"
     regex = f"(?:{regex})[ ]?$" if before else f"[ ]?(?:{regex})" if after else regex
-    return Pattern(regex, whole.words or ())
+    needs = {frozenset(word[:2] for word in words) for words in whole.each}
+    return Pattern(regex, whole.words or (), tuple(sorted(needs, key=len)))
 
 
 def _expand(text: str, groups: Mapping[str, list[str]]) -> str:
@@ -159,7 +164,10 @@ def _group(text: str, at: int, locale: Locale) -> tuple[_Part, int]:
         return _Part(regex + ("?" if text[at] == "?" else "{0,4}"), None), at + 1
     keys = [_keys(branch) for branch in branches]
     words = tuple(word for branch in keys for word in branch) if all(keys) else None
-    return _Part(regex, words), at
+    each = tuple(part.words for part in branches[0] if part.words) if len(branches) == 1 else ()
+    if len(branches) == 1 and len(branches[0]) == 1:
+        each = branches[0][0].each or each
+    return _Part(regex, words, each), at
 
 
 def _special(mark: str, locale: Locale) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.safety._patterns import CLAUSE_END, EVERYDAY, Pattern, compile_pattern
@@ -75,13 +75,22 @@ class Finding:
     other: bool
 
 
+class Search(NamedTuple):
+    """A pattern of a rule, and what a sentence must have before it is worth the search."""
+
+    rule: Rule
+    pattern: Pattern
+    needs: tuple[frozenset[str], ...]
+    """Of each, one must be among the sentence's characters and pairs of characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The rules of one language, ready to search."""
 
     locale: Locale
     version: str
-    index: dict[str, tuple[tuple[str, tuple[tuple[Rule, Pattern], ...]], ...]]
+    index: dict[str, tuple[tuple[str, tuple[Search, ...]], ...]]
     """First two characters of a key -> such keys, each with the patterns that need it."""
     shields: tuple[Shield, ...]
 
@@ -91,14 +100,16 @@ def table(locale: Locale) -> Table:
     """The rules of a language. Raises PatternError or ValueError when a row is malformed."""
     raw = load(f"screen_{locale}")
     rules = [_rule(row, raw["words"], locale) for row in raw["rule"]]
-    index: dict[str, list[tuple[Rule, Pattern]]] = {}
+    index: dict[str, list[Search]] = {}
     for rule in rules:
         for pattern in rule.patterns:
             if not pattern.keys:
                 raise ValueError(f"A pattern of rule {rule.id} has no word that must occur. Add one.")
+            needs = (*pattern.needs, *(frozenset(key[:2] for key in other.keys) for other in rule.also if other.keys))
             for key in _telling(rule, pattern):
-                index.setdefault(key, []).append((rule, pattern))
-    heads: dict[str, list[tuple[str, tuple[tuple[Rule, Pattern], ...]]]] = {}
+                rest = tuple(need for need in needs if key[:2] not in need)
+                index.setdefault(key, []).append(Search(rule, pattern, rest))
+    heads: dict[str, list[tuple[str, tuple[Search, ...]]]] = {}
     for key, rows in index.items():
         heads.setdefault(key[:2], []).append((key, tuple(rows)))
     return Table(
@@ -155,11 +166,17 @@ def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], se
 
 
 def _awake(piece: str, rows: Table) -> Iterator[tuple[Rule, Pattern]]:
-    """The patterns of which a key is in the piece; that most are not, its pairs of characters say soonest."""
-    for head in rows.index.keys() & {*piece, *map(str.__add__, piece, piece[1:])}:
-        for key, patterns in rows.index[head]:
+    """The patterns that may match in the piece; that most may not, its pairs of characters say soonest."""
+    pairs = {*piece, *map(str.__add__, piece, piece[1:])}
+    for head in rows.index.keys() & pairs:
+        for key, searches in rows.index[head]:
             if key in piece:
-                yield from patterns
+                for rule, pattern, needs in searches:
+                    for need in needs:
+                        if need.isdisjoint(pairs):
+                            break
+                    else:
+                        yield rule, pattern
 
 
 def _judged(

@@ -35,10 +35,10 @@ def test_quotes_are_copied_from_the_post(locale: Locale) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_hardly_a_post_alarms_and_no_reply_diagnoses(locale: Locale) -> None:
+def test_no_post_alarms_and_no_reply_diagnoses(locale: Locale) -> None:
     alarms = 0
     for sample in samples(locale, 300, 5):
         alarms += safety.screen(sample["post"]).alarm
         broken = safety.check(sample["chain"]["response"], locale=locale, post=sample["post"])
         assert not {"diagnosis", "medication", "chain", "secrecy"} & set(broken), sample["chain"]["response"]
-    assert alarms <= 6
+    assert alarms == 0

@@ -12,6 +12,8 @@ from empathy_r1.training import screen_classifier
 RISK = ["活着没有意思了", "真想就此消失", "不想再醒来", "死了就轻松了", "找不到活的理由"]
 CALM = ["今天加班到十点", "室友又吵到半夜", "孩子的作业真难", "和妈妈吵了一架", "考试没有考好"]
 
+ENGLISH = ["mother", "money", "boss", "house", "sister", "dog", "work", "school"]
+
 
 @pytest.fixture
 def rows(tmp_path):
@@ -26,14 +28,22 @@ def rows(tmp_path):
     return path
 
 
-def test_it_separates_rows_that_it_has_not_seen_and_writes_its_table(rows, tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def english(tmp_path):
+    path = tmp_path / "english.jsonl"
+    posts = [f"My {who} and I argue about {what} and I feel tired of it." for who in ENGLISH for what in ENGLISH]
+    path.write_text("\n".join(json.dumps({"question": post}) for post in posts), encoding="utf-8")
+    return path
+
+
+def test_it_separates_rows_that_it_has_not_seen_and_writes_its_table(rows, english, tmp_path, capsys, monkeypatch):
     out = tmp_path / "table.json"
-    screen_classifier.main(["--data", str(rows), "--out", str(out)])
+    screen_classifier.main(["--data", str(rows), "--english", str(english), "--out", str(out)])
     printed = capsys.readouterr().out
     assert "indirect" in printed
     table = _classifier.read(out.read_text(encoding="utf-8"))
     monkeypatch.setattr(_classifier, "_table", lambda: table)
-    assert _classifier.score("死了就轻松了,你说呢") > table.high
-    assert _classifier.score("室友又吵到半夜,你说呢") < table.concern
+    assert _classifier.score("死了就轻松了,你说呢") > table.high["zh"]
+    assert _classifier.score("室友又吵到半夜,你说呢") < table.concern["zh"]
     assert _classifier.classify(["死了就轻松了,晚安"]) == "high"
     assert _classifier.classify([]) == "none"

@@ -1,5 +1,7 @@
 """The classifier beside the rules: it raises what they say where they understood nothing, and only then."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,12 +52,25 @@ def test_windows_join_short_neighbours_and_keep_every_part():
     assert list(_classifier.windows([])) == []
 
 
-def test_features_are_words_of_latin_script_and_characters_of_others():
-    assert _classifier.features("i'm 很累") == {
-        ("i'm",),
-        ("很",),
-        ("累",),
-        ("i'm", "很"),
-        ("很", "累"),
-        ("i'm", "很", "累"),
-    }
+def test_units_are_words_of_latin_script_and_characters_of_others():
+    assert _classifier.units("i'm 很累,ok") == ["i'm", "很", "累", ",", "ok"]
+
+
+def test_a_score_is_the_sum_of_the_runs_over_the_root_of_the_length():
+    table = _classifier.read(
+        json.dumps(
+            {"version": "v", "intercept": 1, "high": {}, "concern": {}, "weights": {"a b": 3, "a": 1, "b c d": 6}}
+        )
+    )
+    assert _classifier.score("a b c d", table) == 1 + (1 + 3 + 6) / 2
+    assert _classifier.score("a b a b", table) == 1 + 2 * (1 + 3) / 2
+    assert _classifier.score("b c", table) == _classifier.score("", table) == 1
+
+
+def test_each_language_has_its_thresholds(monkeypatch):
+    raw = {"version": "v", "intercept": 0, "high": {"zh": 2, "en": 5}, "concern": {"zh": 1, "en": 0.5}}
+    table = _classifier.read(json.dumps(raw | {"weights": {"累": 3, "tired": 3}}))
+    monkeypatch.setattr(_classifier, "_table", lambda: table)
+    assert _classifier.classify(["累"]) == "high"
+    assert _classifier.classify(["tired"]) == "concern"
+    assert _classifier.classify(["累" * 40, "tired"], twice=True) == "concern"
