@@ -12,7 +12,6 @@ from empathy_r1.training import rewards
 from empathy_r1.training.corpus import chain, load
 from empathy_r1.training.data.grammar import samples
 from empathy_r1.training.data.sample import Sample
-from empathy_r1.training.measures import advice_share, echo
 from empathy_r1.training.rewards import CHECKS, FACTORS, GATES, build_default, build_paper, combine
 
 HELD = [*samples("zh", 30, 5), *samples("en", 30, 5)]
@@ -144,13 +143,6 @@ def test_any_text_earns_between_nothing_and_one(texts: list[str]) -> None:
     assert all(
         value is not None and 0 <= value <= 1 for value in build_default({"cause": 1.0}, None)(texts, **given_columns)
     )
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.text(max_size=200), st.text(max_size=400))
-def test_echo_is_a_share(reply: str, post: str) -> None:
-    assert 0 <= echo(reply, post) <= 1
-    assert 0 <= advice_share(reply, "zh") <= 1
 
 
 def test_a_failing_reward_model_gives_none_never_zero() -> None:
