@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import NamedTuple
 
 from empathy_r1.graph.safety.levels import LEVELS, Level
@@ -22,13 +23,6 @@ _HAN = re.compile("[\u3400-\u9fff]")
 _UNITS = re.compile(r"[a-z0-9']+|[^\sa-z0-9]")
 
 
-class Node(NamedTuple):
-    """The weight of a run of units, and the runs that go on from it."""
-
-    weight: float
-    more: "dict[str, Node]"
-
-
 class Table(NamedTuple):
     """What was learnt."""
 
@@ -37,20 +31,13 @@ class Table(NamedTuple):
     concern: dict[str, float]
     """Thresholds of the scores by the language of the window."""
     high: dict[str, float]
-    runs: dict[str, Node]
+    weights: dict[str, float]
+    """By runs, with blanks between the units."""
 
 
 def read(text: str) -> Table:
-    """The table of a JSON text, whose weights are keyed by runs with blanks between the units."""
-    raw = json.loads(text)
-    runs: dict[str, Node] = {}
-    for run, weight in sorted(raw.pop("weights").items()):
-        *before, last = run.split(" ")
-        level = runs
-        for unit in before:
-            level = level.setdefault(unit, Node(0.0, {})).more
-        level[last] = Node(weight, level[last].more if last in level else {})
-    return Table(**raw, runs=runs)
+    """The table of a JSON text."""
+    return Table(**json.loads(text))
 
 
 @cache
@@ -82,18 +69,11 @@ def windows(parts: Iterable[str]) -> Iterator[str]:
 
 def score(text: str, table: Table | None = None) -> float:
     """How much a window reads like the risk that the model learnt: a logit."""
-    table = table or _table()
-    found = units(text)
-    total = 0.0
-    for at, unit in enumerate(found):
-        node = table.runs.get(unit)
-        for after in found[at + 1 : at + LONGEST]:
-            if node is None:
-                break
-            total += node.weight
-            node = node.more.get(after)
-        if node:
-            total += node.weight
+    table, found = table or _table(), units(text)
+    after = list(map(" ".__add__, found))
+    pairs = list(map(str.__add__, found, after[1:]))
+    triples = map(str.__add__, pairs, after[2:])
+    total = sum(filter(None, map(table.weights.get, chain(found, pairs, triples))))
     return table.intercept + total / math.sqrt(max(1, len(found)))
 
 
