@@ -46,5 +46,5 @@ $(VENV)/.dev: $(VENV)/.uv pyproject.toml
 
 # torch comes by plain pip, which sees the CPU wheels that a machine is set up with.
 $(VENV)/.train: $(VENV)/.dev
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,ray]'
 	@touch $@

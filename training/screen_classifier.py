@@ -1,10 +1,10 @@
 """Trains the crisis screen's small classifier (graph/safety/_classifier.py).
 
 A logistic regression over runs of units, from PsyGUARD's labelled utterances (arXiv 2409.20243), self-written texts
-and phrases (configs/screen_texts.toml, screen_phrases.toml), harmless posts of the grammar and the corpus, and, for
-English, posts of CounselChat in which the rules find nothing. Chinese thresholds are those scores that 1 % (`high`) and
-3 % (`concern`) of the unrelated utterances of clients pass, each scored by a model that has not seen it; English ones,
-those that 0.1 % and 0.5 % of the sentences of unseen posts of CounselChat pass.
+and phrases (configs/screen_texts.toml, screen_phrases.toml), harmless posts of the sentence bank and the corpus, and,
+for English, posts of CounselChat in which the rules find nothing. Chinese thresholds are those scores that 1 % (`high`)
+and 3 % (`concern`) of the unrelated utterances of clients pass, each scored by a model that has not seen it; English
+ones, those that 0.1 % and 0.5 % of the sentences of unseen posts of CounselChat pass.
 
     python -m empathy_r1.training.screen_classifier --data FILE.jsonl --english FILE.jsonl --out TABLE.json
 """
@@ -31,7 +31,9 @@ from empathy_r1.graph.safety._classifier import read as read_table
 from empathy_r1.graph.safety._normal import prepare
 from empathy_r1.graph.safety._rules import pieces
 from empathy_r1.training.corpus import load
-from empathy_r1.training.data import grammar
+from empathy_r1.training.corpus.validate import POST
+from empathy_r1.training.data import grammar, talks
+from empathy_r1.training.data.sentences import aspects, life, pick, speech
 from empathy_r1.training.evaluate_safety import CLIENT, read, wilson
 
 FOLDS = 5
@@ -42,7 +44,8 @@ _OWN_WEIGHT = 0.3
 _FRAMED, _PHRASES = 1000, 60
 _ENGLISH = 3000
 """Sentences of CounselChat that are learnt from; as many again set the thresholds."""
-_HARMLESS = 2500
+_HARMLESS, _TIMES = 2500, 3
+"""Windows of whole posts, and how often each line of the bank is shown."""
 _INVERSE_PENALTY = 3.0
 _SMALLEST = 0.02
 """A weight nearer to zero is left out of the table."""
@@ -75,12 +78,29 @@ def own_texts(seed: int) -> Iterator[Text]:
 
 
 def harmless(seed: int) -> list[str]:
-    """Windows of harmless posts of the grammar and of the corpus's training split."""
-    posts = [s["post"] for s in (*grammar.samples("zh", 150, seed), *grammar.samples("en", 150, seed))]
+    """Windows of harmless posts of the sentence bank and of the corpus's training split."""
+    posts = [
+        sample["post"]
+        for locale in POST
+        for sample in (*grammar.samples(locale, 150, seed), *talks.samples(locale, 300, seed))
+    ]
     posts += [record.post for record in load(split="train") if record.level == "none"]
     found = [window for post in posts for window in _cut(prepare(post))]
-    random.Random(seed).shuffle(found)
-    return found[:_HARMLESS]
+    dice = random.Random(seed)
+    dice.shuffle(found)
+    return found[:_HARMLESS] + [prepare(pick((line,), dice)) for line in _bank() for _ in range(_TIMES)]
+
+
+def _bank() -> Iterator[str]:
+    """Every line that a post of the sentence bank may hold."""
+    for locale in POST:
+        for aspect in aspects(locale):
+            for part in ("event", "detail", "belief"):
+                yield from aspect.lines[part]
+        for kind in ("emotions", "intentions"):
+            for row in speech(kind, locale).values():
+                yield from row.lines["say"]
+        yield from life(locale)
 
 
 def english(path: Path, seed: int) -> list[str]:
