@@ -50,9 +50,7 @@ class Voice(BaseChatModel):
             yield chunk
 
 
-async def speak(
-    pieces: AsyncIterator[str], post: BaseMessage, hear: Callable[[str], None] | None = None
-) -> AIMessage:
+async def speak(pieces: AsyncIterator[str], post: BaseMessage, hear: Callable[[str], None] | None = None) -> AIMessage:
     """Streams `pieces` as the reply to `post` and returns it whole, under the id of its streamed chunks.
 
     With `hear`, the pieces go there and nowhere else.
