@@ -35,7 +35,7 @@ def draw(records: Sequence[Record], path: Path) -> None:
 
     figure = Figure(figsize=(15, 13), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplot_mosaic(
+    grid: dict[str, Axes] = figure.subplot_mosaic(
         [["topics", "emotions"], ["topics", "emotions"], ["intentions", "tiers"], ["levels", "length"]]
     )
     parts = {locale: [record for record in records if record.locale == locale] for locale in POST}
