@@ -228,7 +228,7 @@ SCENES = (
         (
             "Those minutes in the car may be the only ones of the day that are yours.",
             "To be named in front of everyone and carry on as if nothing happened is hard.",
-            "Having no strength to explain does not mean that you do not care.",
+            "Having no strength to explain does not mean you care any less.",
             "A tight chest on a Sunday is the body saying that it is tired.",
             "If you want, we can look together at which of these weighs the most.",
         ),
