@@ -18,14 +18,19 @@ WITHHELD = {
 }
 
 
+def shown(locale, reply, **given):
+    """What a person sees of the reply, and the rules that something of it was withheld by."""
+    guard = Guard(locale=locale, region=REGIONS[locale], **given)
+    return guard.feed(reply) + guard.close(), guard.withheld
+
+
 def changed(locale, rows):
     """Rule -> sentences withheld, and the first reply that came out otherwise."""
     withheld, first = Counter(), ""
     for post, chain in rows:
-        guard = Guard(locale=locale, region=REGIONS[locale], sealed=[chain[s] for s in HIDDEN], post=post)
-        shown = guard.feed(chain["response"]) + guard.close()
-        withheld += guard.withheld
-        first = first or ("" if shown == chain["response"] else chain["response"])
+        seen, rules = shown(locale, chain["response"], sealed=[chain[s] for s in HIDDEN], post=post)
+        withheld += rules
+        first = first or ("" if seen == chain["response"] else chain["response"])
     return dict(withheld), first
 
 
@@ -55,8 +60,7 @@ def test_replies_of_the_corpus_pass_untouched(locale):
     ],
 )
 def test_words_for_somebody_else_are_no_claim_of_the_reply(locale, reply):
-    guard = Guard(locale=locale, region=REGIONS[locale])
-    assert guard.feed(reply) + guard.close() == reply
+    assert shown(locale, reply)[0] == reply
 
 
 @pytest.mark.parametrize(
@@ -75,10 +79,7 @@ def test_words_for_somebody_else_are_no_claim_of_the_reply(locale, reply):
     ],
 )
 def test_they_are_no_cover_for_one(locale, reply, rule):
-    guard = Guard(locale=locale, region=REGIONS[locale])
-    guard.feed(reply)
-    guard.close()
-    assert rule in guard.withheld
+    assert rule in shown(locale, reply)[1]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,7 @@ def test_they_are_no_cover_for_one(locale, reply, rule):
     ],
 )
 def test_a_reply_may_say_the_person_s_own_words_back(locale, post, reply):
-    guard = Guard(locale=locale, region=REGIONS[locale], post=post)
-    assert guard.feed(reply) + guard.close() == reply
+    assert shown(locale, reply, post=post)[0] == reply
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,11 @@ def test_a_reply_may_say_the_person_s_own_words_back(locale, post, reply):
     ],
 )
 def test_the_person_s_words_are_no_way_to_claim_to_be_human(locale, post, reply):
-    guard = Guard(locale=locale, region=REGIONS[locale], post=post)
-    guard.feed(reply)
-    guard.close()
-    assert "human_claim" in guard.withheld
+    assert "human_claim" in shown(locale, reply, post=post)[1]
 
 
 def test_the_words_before_a_quote_are_no_leak_of_the_chain():
     post = "My family wants me to take the safe job but I want something different."
     sealed = ["regret/strong confusion/moderate｜" + post.rstrip(".")]
     reply = f"You wrote “{post.rstrip('.')}”, and I stopped there for a moment."
-    guard = Guard(locale="en", region="US", sealed=sealed, post=post)
-    assert guard.feed(reply) + guard.close() == reply
+    assert shown("en", reply, sealed=sealed, post=post)[0] == reply
