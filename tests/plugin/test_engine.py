@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import sqlite3
 
 import pytest
 from pydantic import ValidationError
@@ -15,19 +14,15 @@ from empathy_r1.plugin.errors import (
     IdempotencyConflictError,
     OverloadedError,
     SessionBusyError,
-    SessionNotFoundError,
     StorageUnavailableError,
     TurnFailedError,
-    UnauthorizedError,
 )
 from empathy_r1.plugin.events import Cancelled, Committed, Failed
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
-
-POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
-CRISIS = "我不想活了，今晚就想结束这一切"
+from support.posts import CRISIS, POST
 
 
 @pytest.fixture
@@ -307,60 +302,8 @@ def test_a_limit_beyond_what_makes_sense_is_refused(settings):
         Settings(database_url=settings.database_url, max_post_chars=100_001)
 
 
-async def test_a_token_opens_its_session_only(engine):
-    one, other = await engine.create_session(), await engine.create_session()
-    await engine.authorize(one.session_id, one.token)
-    with pytest.raises(UnauthorizedError):
-        await engine.authorize(one.session_id, other.token)
-    with pytest.raises(SessionNotFoundError):
-        await engine.authorize("s_unknown", one.token)
-    with pytest.raises(SessionNotFoundError):
-        await engine.session(one.session_id, tenant="another")
-
-
-async def test_after_an_erase_nothing_is_left(engine, settings, tmp_path):
-    session = await engine.create_session(external_user="visitor-9")
-    await engine.turn(session.session_id, POST)
-    receipt = await engine.erase_user("visitor-9")
-    assert receipt.sessions == 1
-    assert receipt.rows["turns"] == 1
-    with pytest.raises(SessionNotFoundError):
-        await engine.session(session.session_id)
-
-
-async def test_the_database_holds_no_readable_text(engine, settings, tmp_path):
-    if not settings.database_url.startswith("sqlite"):
-        pytest.skip("the files of a PostgreSQL cluster are looked into in tests/storage")
-    session = await engine.create_session(metadata={"note": "只有我知道"})
-    await engine.turn(session.session_id, POST)
-    raw = b"".join(p.read_bytes() for p in tmp_path.glob("test.db*"))
-    for text in (POST, ZH_CHAIN["response"], ZH_CHAIN["cause"], "只有我知道", session.token):
-        assert text.encode() not in raw
-    assert sqlite3.connect(tmp_path / "test.db").execute("SELECT count(*) FROM turns").fetchone() == (1,)
-
-
 async def test_readiness(engine):
     health = await engine.ready()
     assert health.ready
     await engine.drain()
     assert not (await engine.ready()).ready
-
-
-async def test_a_hosts_user_has_one_session_whichever_process_asks(engine, settings, model):
-    async with EmpathyEngine.open(settings, model=model) as other:
-        asked = [e.session_for("用户 1", tenant="clinic", locale="zh", region="CN") for e in (engine, other) * 4]
-        ids = set(await asyncio.gather(*asked))
-    assert len(ids) == 1
-    (session_id,) = ids
-    view = await engine.session(session_id, tenant="clinic")
-    assert (view.locale, view.region) == ("zh", "CN")
-    assert await engine.session_for("用户 2", tenant="clinic") != session_id
-    assert await engine.session_for("用户 1", tenant="other") != session_id
-
-
-async def test_a_hosts_user_is_erased_and_may_come_back(engine):
-    session_id = await engine.session_for("u", tenant="clinic")
-    await engine.turn(session_id, POST)
-    assert (await engine.erase_user("u", tenant="clinic")).sessions == 1
-    assert await engine.session_for("u", tenant="clinic") == session_id
-    assert (await engine.session(session_id)).turns == []
