@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
 from langsmith import tracing_context
 
 from empathy_r1.graph import wire
@@ -75,21 +76,23 @@ class Ask:
         messages, options = self._request()
         started = time.perf_counter()
         usage: dict[str, Any] = {}
+        limit = asyncio.timeout_at(self.until)
         try:
-            # The host's callbacks and tracers see no prompt and no token of a hidden section.
-            with tracing_context(enabled=False):
-                stream = cast(
-                    "AsyncGenerator[AIMessageChunk]",
-                    self.model.astream(messages, config={"callbacks": []}, **options),
-                )
-            with clear_errors(type(self.model).__name__):
-                async with aclosing(stream) as chunks:
-                    while (chunk := await self._next(chunks)) is not None:
-                        if chunk.usage_metadata:
-                            usage = dict(chunk.usage_metadata)
-                        if chunk.text:
-                            self.timing.setdefault("first_token_seconds", time.perf_counter() - started)
-                            yield chunk.text
+            async with limit:
+                with clear_errors(type(self.model).__name__):
+                    async with aclosing(_said(self.model, messages, options)) as chunks:
+                        async for chunk in chunks:
+                            if chunk.usage_metadata:
+                                usage = dict(chunk.usage_metadata)
+                            if text := chunk.text:
+                                self.timing.setdefault("first_token_seconds", time.perf_counter() - started)
+                                limit.reschedule(None)  # who listens takes nothing of the model's time
+                                yield text
+                                limit.reschedule(self.until)
+        except TimeoutError as error:
+            if limit.expired():
+                raise OutOfTimeError from error
+            raise
         except ValueError:
             # langchain-core raises one for a stream without any chunk; a model may well say nothing.
             if usage or "first_token_seconds" in self.timing:
@@ -97,17 +100,6 @@ class Ask:
         finally:
             self.timing["seconds"] = time.perf_counter() - started
             _count(self.timing, usage)
-
-    async def _next(self, chunks: AsyncGenerator[AIMessageChunk]) -> AIMessageChunk | None:
-        if self.until is None:
-            return await anext(chunks, None)
-        try:
-            async with asyncio.timeout_at(self.until) as limit:
-                return await anext(chunks, None)
-        except TimeoutError as error:
-            if limit.expired():
-                raise OutOfTimeError from error
-            raise
 
     async def text(self) -> str:
         """The whole section as the model wrote it: for a chat model that wrote its tags too, without them."""
@@ -129,6 +121,29 @@ class Ask:
         if self.bare:
             return bare_prompt(self.conversation, self.locale), options
         return continue_prompt(self.conversation, self.chain, self.section, self.locale), options
+
+
+async def _said(
+    model: BaseChatModel, messages: list[BaseMessage], options: dict[str, Any]
+) -> AsyncGenerator[AIMessageChunk]:
+    """The model's chunks, unseen by the host's callbacks and tracers: they hold the hidden sections."""
+    if isinstance(model, ContinuesFinalMessage) and not _has_more_to_do(model):
+        async with aclosing(cast("AsyncGenerator[ChatGenerationChunk]", model._astream(messages, **options))) as chunks:
+            async for chunk in chunks:
+                yield cast("AIMessageChunk", chunk.message)
+        return
+    stream = cast("AsyncGenerator[AIMessageChunk]", model.astream(messages, config={"callbacks": []}, **options))
+    async with aclosing(stream) as said:
+        while True:
+            with tracing_context(enabled=False):
+                if (piece := await anext(said, None)) is None:
+                    return
+            yield piece
+
+
+def _has_more_to_do(model: BaseChatModel) -> bool:
+    """Whether the model wants LangChain's own run around its chunks, which costs more than the chunks do."""
+    return bool(model.callbacks or model.rate_limiter or model.disable_streaming)
 
 
 def _count(timing: Timing, usage: Mapping[str, Any]) -> None:

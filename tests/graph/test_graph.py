@@ -4,10 +4,13 @@ import asyncio
 import json
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tracers.langchain import wait_for_all_tracers
 from langgraph.checkpoint.memory import InMemorySaver
+from langsmith import Client, tracing_context
 from pydantic import SecretStr
 
 from empathy_r1.graph import Context, build_graph, wire
@@ -106,6 +109,35 @@ async def test_no_raw_event_lets_the_chain_out():
     spoken = [e["data"]["chunk"].text for e in events if e["event"] == "on_chat_model_stream"]
     assert "".join(spoken) == ZH_CHAIN["response"]
     assert_sealed(events, at_least=10)
+
+
+class Wire(requests.Session):
+    """What LangSmith's client sends, kept."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def request(self, method, url, data=None, **more):
+        self.sent.append(data.decode() if isinstance(data, bytes) else str(data))
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b"{}"
+        return answer
+
+
+@pytest.mark.parametrize("mode", ["continue", "instruct"])
+async def test_no_tracer_lets_the_chain_out(mode):
+    said = "\n".join(f"<{s}>{text}</{s}>" for s, text in ZH_CHAIN.items())
+    model = ScriptedModel(script=ZH_CHAIN) if mode == "continue" else SpeakingModel(answer=lambda _: said)
+    traced = Wire()
+    client = Client(api_url="http://127.0.0.1:9", api_key="k", session=traced, auto_batch_tracing=False, info={})
+    with tracing_context(enabled=True, client=client):
+        result = await graph.ainvoke(ask(), context=Context(model=model))
+    wait_for_all_tracers()
+    assert result["messages"][-1].text == ZH_CHAIN["response"]
+    sent = [json.loads(data) for data in traced.sent]
+    assert {"response", "screen"} <= {run.get("name") for run in sent}
+    assert_sealed(sent, at_least=10)
 
 
 def assert_sealed(events, at_least):
