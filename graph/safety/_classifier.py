@@ -7,12 +7,14 @@ It reads what no rule understood and may raise the level, never lower it. Weight
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.resources import files
-from itertools import chain
-from typing import NamedTuple
 
+from ahocorasick_rs import AhoCorasick
+
+from empathy_r1.graph.safety._words import found
 from empathy_r1.graph.safety.levels import LEVELS, Level
 
 WINDOW = 40
@@ -20,10 +22,12 @@ WINDOW = 40
 LONGEST = 3
 """Most units of a run."""
 _HAN = re.compile("[\u3400-\u9fff]")
+_LATIN = re.compile("[a-z0-9']")
 _UNITS = re.compile(r"[a-z0-9']+|[^\sa-z0-9]")
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """What was learnt."""
 
     version: str
@@ -33,6 +37,16 @@ class Table(NamedTuple):
     high: dict[str, float]
     weights: dict[str, float]
     """By runs, with blanks between the units."""
+
+    @cached_property
+    def finder(self) -> AhoCorasick:
+        """Finds the runs that have weights, by their number, in units with a blank on each side."""
+        return AhoCorasick(f" {run} " for run in self.weights)
+
+    @cached_property
+    def by_number(self) -> list[float]:
+        """The weights of the runs that the finder finds."""
+        return list(self.weights.values())
 
 
 def read(text: str) -> Table:
@@ -52,7 +66,7 @@ def version() -> str:
 
 def units(text: str) -> list[str]:
     """What runs are made of: a Latin word, or a character of another script."""
-    return _UNITS.findall(text)
+    return _UNITS.findall(text) if _LATIN.search(text) else list("".join(text.split()))
 
 
 def windows(parts: Iterable[str]) -> Iterator[str]:
@@ -67,22 +81,23 @@ def windows(parts: Iterable[str]) -> Iterator[str]:
         yield joined
 
 
-def score(text: str, table: Table | None = None) -> float:
-    """How much a window reads like the risk that the model learnt: a logit."""
-    table, found = table or _table(), units(text)
-    after = list(map(" ".__add__, found))
-    pairs = list(map(str.__add__, found, after[1:]))
-    triples = map(str.__add__, pairs, after[2:])
-    total = sum(filter(None, map(table.weights.get, chain(found, pairs, triples))))
-    return table.intercept + total / math.sqrt(max(1, len(found)))
+def scores(texts: Sequence[str], table: Table | None = None) -> list[float]:
+    """How much each window reads like the risk that the model learnt: logits."""
+    table = table or _table()
+    cut, weights = list(map(units, texts)), table.by_number
+    totals = [0.0] * len(texts)
+    for at, run in found(table.finder, [f" {' '.join(parts)} " for parts in cut]):
+        totals[at] += weights[run]
+    return [table.intercept + total / math.sqrt(max(1, len(parts))) for total, parts in zip(totals, cut, strict=True)]
 
 
 def classify(parts: Iterable[str], *, twice: bool = False) -> Level:
     """The level that the gravest window asks for, or with `twice` the second gravest: `none`, `concern` or `high`."""
-    levels = sorted(map(_level, windows(parts)), key=LEVELS.index, reverse=True)
+    found_in = list(windows(parts))
+    levels = sorted(map(_level, found_in, scores(found_in)), key=LEVELS.index, reverse=True)
     return next(iter(levels[1 if twice else 0 :]), "none")
 
 
-def _level(window: str) -> Level:
-    table, locale, found = _table(), "zh" if _HAN.search(window) else "en", score(window)
-    return "high" if found >= table.high[locale] else "concern" if found >= table.concern[locale] else "none"
+def _level(window: str, score: float) -> Level:
+    table, locale = _table(), "zh" if _HAN.search(window) else "en"
+    return "high" if score >= table.high[locale] else "concern" if score >= table.concern[locale] else "none"

@@ -92,11 +92,14 @@ def _latin(text: str) -> str:
 
 def _han(text: str) -> str:
     text = _APART_HAN.sub(lambda m: re.sub(rf"[^{_HAN}]", "", m[0]), text)
-    bare = "".join(filter(str.isalnum, text))
-    for word, regex in _SPLIT:
-        if word in bare and bare.count(word) > text.count(word):
+    there = set(text)
+    split = [(word, regex) for word, regex in _SPLIT if there.issuperset(word)]
+    bare = "".join(filter(str.isalnum, text)) if split else ""
+    for word, regex in split:
+        if bare.count(word) > text.count(word):
             text = regex.sub(word, text)
     for written, regex, meant in _ZH:
-        if written in text:
+        if there.issuperset(written) and written in text:
             text = regex.sub(meant, text)
+            there.update(meant)
     return _HAN_SPACE.sub(",", text)

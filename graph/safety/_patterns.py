@@ -25,15 +25,20 @@ from empathy_r1.graph.labels import Locale
 
 CLAUSE_END = ",、:;.!?。\n"
 """Characters that end a clause in prepared text."""
-_NUMBER_ZH = "(?:[0-9]{1,5}|[一二三四五六七八九十百千两几半]{1,4})"
-_NUMBER_EN = (
-    "(?:[0-9]{1,5}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
-    "|seventeen|eighteen|twenty|thirty|forty|fifty|sixty|hundred|hundreds|dozens?|several|a few|a couple|a|the|some)"
-)
-EVERYDAY = frozenset(
-    "我你他她它想要会不就被让把将给的了在有是去来人这那一个没快也都先带拿用买过好太从到说能可才吃喝打看着下手头"
-)
-"""Characters that most texts have."""
+_NUMBERS_ZH = "一二三四五六七八九十百千两几半"
+_NUMBERS_EN = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "twenty", "thirty", "forty", "fifty", "sixty", "hundred",
+    "hundreds", "dozens", "dozen", "several", "a few", "a couple", "a", "the", "some",
+)  # fmt: skip
+_EVERYWHERE = frozenset(("我", "的", "了", "是", "不", "一", "i", "the", "to", "and", "my", "you", "it", "in"))
+_EVERYDAY = frozenset(
+    "你他她它想要会就被让把将给在有去来人这那个没快也都先带拿用买过好太从到说能可才吃喝打看着下手头里道家出多跟还走做又"
+) | frozenset((
+    "自己", "什么", "没有", "觉得", "知道", "现在", "时候", "这样", "怎么", "不是", "不想", "不敢", "只有", "有点",
+    "一下", "想要", "a", "me", "he", "she", "they", "we", "of", "on", "for", "that", "this", "with", "have", "do", "not", "am",
+    "was", "be", "is", "one", "day", "when", "here", "want", "go", "out", "now",
+))  # fmt: skip
 _GAPS: dict[Locale, tuple[str, str]] = {
     "zh": (f"[^{CLAUSE_END}]{{0,8}}?", "[^.!?;。\n]{0,20}?"),
     "en": (f"(?:[^ {CLAUSE_END}]{{1,24}} ){{0,3}}?", "(?:[^ .!?;。\n]{1,24} ){0,9}?"),
@@ -51,8 +56,8 @@ class Pattern:
     source: str
     """The regular expression."""
     keys: tuple[str, ...]
-    needs: tuple[frozenset[str], ...]
-    """For each part that every match contains: the first two characters of its words, of which a text must have one."""
+    needs: tuple[tuple[str, ...], ...]
+    """For each part that every match contains, the words of which a text must have one; `keys` are among them."""
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -92,8 +97,8 @@ def compile_pattern(
     if locale == "en":
         regex = f"(?<![a-z])(?:{regex})(?![a-z])"
     regex = f"(?:{regex})[ ]?$" if before else f"[ ]?(?:{regex})" if after else regex
-    needs = {frozenset(word[:2] for word in words) for words in whole.each}
-    return Pattern(regex, whole.words or (), tuple(sorted(needs, key=len)))
+    keys = whole.words or ()
+    return Pattern(regex, keys, tuple(dict.fromkeys((keys, *whole.each))) if keys else whole.each)
 
 
 def _expand(text: str, groups: Mapping[str, list[str]]) -> str:
@@ -127,10 +132,11 @@ def _sequence(text: str, at: int, locale: Locale) -> tuple[list[_Part], int]:
                 part, at = _Part(part.regex + "?", None), at + 1
         elif text[at] == "[":
             close = text.index("]", at)
-            part, at = _Part(text[at : close + 1], None), close + 1
-        elif text[at] in "^$#*":
-            part = _Part(_special(text[at], locale), None)
-            at += 1
+            part, at = _Part(text[at : close + 1], tuple(_one_of(text[at + 1 : close]))), close + 1
+        elif text[at] == "#":
+            part, at = _number(locale), at + 1
+        elif text[at] in "^$*":
+            part, at = _Part(_special(text[at], locale), None), at + 1
         else:
             literal += text[at]
             at += 1
@@ -141,12 +147,21 @@ def _sequence(text: str, at: int, locale: Locale) -> tuple[list[_Part], int]:
             else:
                 continue
         if literal:
-            parts.append(_Part(re.escape(literal), (literal,)))
+            parts.append(_literal(literal))
             literal = ""
         parts.append(part)
     if literal:
-        parts.append(_Part(re.escape(literal), (literal,)))
+        parts.append(_literal(literal))
     return parts, at
+
+
+def _literal(text: str) -> _Part:
+    return _Part(re.escape(text), (text,) if text.strip() else None)
+
+
+def _one_of(signs: str) -> str:
+    """The characters of a class, ranges written out."""
+    return re.sub("(.)-(.)", lambda ends: "".join(map(chr, range(ord(ends[1]), ord(ends[2]) + 1))), signs)
 
 
 def _group(text: str, at: int, locale: Locale) -> tuple[_Part, int]:
@@ -175,15 +190,22 @@ def _special(mark: str, locale: Locale) -> str:
         return f"(?:^|(?<=[{CLAUSE_END} ]))" if locale == "zh" else f"(?:^|(?<=[{CLAUSE_END}])|(?<=[{CLAUSE_END}] ))"
     if mark == "$":
         return f"(?=[{CLAUSE_END} ]|$)" if locale == "zh" else f"(?=[{CLAUSE_END}]|$)"
-    if mark == "*":
-        return "[a-z]{0,12}"
-    return _NUMBER_ZH if locale == "zh" else _NUMBER_EN
+    return "[a-z]{0,12}"
+
+
+def _number(locale: Locale) -> _Part:
+    digits = "0123456789"
+    if locale == "zh":
+        return _Part(f"(?:[0-9]{{1,5}}|[{_NUMBERS_ZH}]{{1,4}})", (*digits, *_NUMBERS_ZH))
+    return _Part("(?:[0-9]{1,5}|" + "|".join(_NUMBERS_EN) + ")", (*digits, *_NUMBERS_EN))
 
 
 def _keys(parts: list[_Part]) -> tuple[str, ...]:
-    """The most telling part that every match contains: no everyday word, then the longest, then the fewest."""
+    """The words of the rarest part that every match contains."""
+    return min((part.words for part in parts if part.words), key=commonness, default=())
 
-    def telling(words: tuple[str, ...]) -> tuple[bool, int, int]:
-        return not EVERYDAY.intersection(words), min(map(len, words)), -len(words)
 
-    return max((part.words for part in parts if part.words), key=telling, default=())
+def commonness(words: tuple[str, ...]) -> int:
+    """A rough measure of how many sentences have one of the words: the screen looks for a rule's rarest words first."""
+    bare = [word.strip() for word in words]
+    return sum(1000 * (w in _EVERYWHERE) + 100 * (w in _EVERYDAY) + (10 if len(w) < 2 else 1) for w in bare)

@@ -5,21 +5,22 @@ A table has `[words]` (groups of words), `[[rule]]` (what is said, how grave it 
 A rule with `also` needs no order of words: a railing and a hand that lets go, wherever they stand in the sentence.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+from ahocorasick_rs import AhoCorasick
+
 from empathy_r1.graph.labels import Locale
-from empathy_r1.graph.safety._patterns import CLAUSE_END, EVERYDAY, Pattern, compile_pattern
+from empathy_r1.graph.safety._patterns import CLAUSE_END, Pattern, commonness, compile_pattern
 from empathy_r1.graph.safety._tables import load
+from empathy_r1.graph.safety._words import found
 from empathy_r1.graph.safety.levels import KINDS, LEVELS, Kind, Level
 
 PIECE = 120
 """Most characters that are read as one sentence; a longer one is read in overlapping pieces."""
 _OVERLAP = 40
-_LATIN = re.compile("[a-z]")
 _MOST_HITS = 4
 """Places of one pattern that are looked at in one piece, when the first ones are shielded."""
 
@@ -80,8 +81,8 @@ class Search(NamedTuple):
 
     rule: Rule
     pattern: Pattern
-    needs: tuple[frozenset[str], ...]
-    """Of each, one must be among the sentence's characters and pairs of characters."""
+    needs: tuple[frozenset[int], ...]
+    """Of each, one word must stand in the sentence: the words' numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,10 @@ class Table:
 
     locale: Locale
     version: str
-    index: dict[str, tuple[tuple[str, tuple[Search, ...]], ...]]
-    """First two characters of a key -> such keys, each with the patterns that need it."""
+    words: AhoCorasick
+    """Finds every word of which a pattern needs one, by its number."""
+    index: dict[int, tuple[Search, ...]]
+    """A word -> the patterns that are searched where it stands."""
     shields: tuple[Shield, ...]
 
 
@@ -100,30 +103,24 @@ def table(locale: Locale) -> Table:
     """The rules of a language. Raises PatternError or ValueError when a row is malformed."""
     raw = load(f"screen_{locale}")
     rules = [_rule(row, raw["words"], locale) for row in raw["rule"]]
-    index: dict[str, list[Search]] = {}
+    numbers: dict[str, int] = {}
+    index: dict[int, list[Search]] = {}
     for rule in rules:
         for pattern in rule.patterns:
             if not pattern.keys:
                 raise ValueError(f"A pattern of rule {rule.id} has no word that must occur. Add one.")
-            needs = (*pattern.needs, *(frozenset(key[:2] for key in other.keys) for other in rule.also if other.keys))
-            for key in _telling(rule, pattern):
-                rest = tuple(need for need in needs if key[:2] not in need)
-                index.setdefault(key, []).append(Search(rule, pattern, rest))
-    heads: dict[str, list[tuple[str, tuple[Search, ...]]]] = {}
-    for key, rows in index.items():
-        heads.setdefault(key[:2], []).append((key, tuple(rows)))
+            groups = (*pattern.needs, *(other.keys for other in rule.also if other.keys))
+            needs = [frozenset(numbers.setdefault(word, len(numbers)) for word in words) for words in groups]
+            for number in needs[groups.index(min(groups, key=commonness))]:
+                rest = tuple(need for need in needs if number not in need)
+                index.setdefault(number, []).append(Search(rule, pattern, rest))
     return Table(
         locale,
         raw["version"],
-        {head: tuple(keys) for head, keys in heads.items()},
+        AhoCorasick(numbers),
+        {number: tuple(searches) for number, searches in index.items()},
         tuple(_shield(row, raw["words"], locale) for row in raw["shield"]),
     )
-
-
-def _telling(rule: Rule, pattern: Pattern) -> tuple[str, ...]:
-    """Of all the strings that the rule needs beside each other, those that the fewest texts have."""
-    needed = (pattern.keys, *(other.keys for other in rule.also if other.keys))
-    return max(needed, key=lambda keys: (EVERYDAY.isdisjoint(keys), sum(map(len, keys)) / len(keys)))
 
 
 def pieces(text: str) -> list[str]:
@@ -146,37 +143,30 @@ def find(text: str, parts: list[str], locale: Locale) -> tuple[list[Finding], se
     rows = table(locale)
     best: dict[str, Finding] = {}
     understood: set[str] = set()
-    if locale == "en" and not _LATIN.search(text):
-        return [], understood
-    for piece in parts:
-        tried: set[int] = set()
-        for rule, pattern in _awake(piece, rows):
-            if id(pattern) in tried:
-                continue
-            tried.add(id(pattern))
-            if not pattern.regex.search(piece):
-                continue
-            for found in _judged(rule, pattern, piece, text, rows.shields):
-                if found is None or found.level != rule.level:
-                    understood.add(piece)
-                old = best.get(rule.id)
-                if found and (old is None or _grave(found) > _grave(old)):
-                    best[rule.id] = found
+    for piece, rule, pattern in _awake(parts, rows):
+        if not pattern.regex.search(piece):
+            continue
+        for finding in _judged(rule, pattern, piece, text, rows.shields):
+            if finding is None or finding.level != rule.level:
+                understood.add(piece)
+            old = best.get(rule.id)
+            if finding and (old is None or _grave(finding) > _grave(old)):
+                best[rule.id] = finding
     return list(best.values()), understood
 
 
-def _awake(piece: str, rows: Table) -> Iterator[tuple[Rule, Pattern]]:
-    """The patterns that may match in the piece; that most may not, its pairs of characters say soonest."""
-    pairs = {*piece, *map(str.__add__, piece, piece[1:])}
-    for head in rows.index.keys() & pairs:
-        for key, searches in rows.index[head]:
-            if key in piece:
-                for rule, pattern, needs in searches:
-                    for need in needs:
-                        if need.isdisjoint(pairs):
-                            break
-                    else:
-                        yield rule, pattern
+def _awake(parts: Sequence[str], rows: Table) -> Iterator[tuple[str, Rule, Pattern]]:
+    """The patterns that may match, with the sentences in which they may: few of the many."""
+    words: list[set[int]] = [set() for _ in parts]
+    for at, word in found(rows.words, parts):
+        words[at].add(word)
+    for part, there in zip(parts, words, strict=True):
+        tried: set[int] = set()
+        for word in there & rows.index.keys():
+            for rule, pattern, needs in rows.index[word]:
+                if id(pattern) not in tried and not any(map(there.isdisjoint, needs)):
+                    tried.add(id(pattern))
+                    yield part, rule, pattern
 
 
 def _judged(

@@ -43,7 +43,8 @@ def test_it_separates_rows_that_it_has_not_seen_and_writes_its_table(rows, engli
     assert "indirect" in printed
     table = _classifier.read(out.read_text(encoding="utf-8"))
     monkeypatch.setattr(_classifier, "_table", lambda: table)
-    assert _classifier.score("死了就轻松了,你说呢") > table.high["zh"]
-    assert _classifier.score("室友又吵到半夜,你说呢") < table.concern["zh"]
+    grave, calm = _classifier.scores(["死了就轻松了,你说呢", "室友又吵到半夜,你说呢"])
+    assert grave > table.high["zh"]
+    assert calm < table.concern["zh"]
     assert _classifier.classify(["死了就轻松了,晚安"]) == "high"
     assert _classifier.classify([]) == "none"

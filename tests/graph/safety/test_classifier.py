@@ -62,9 +62,19 @@ def test_a_score_is_the_sum_of_the_runs_over_the_root_of_the_length():
             {"version": "v", "intercept": 1, "high": {}, "concern": {}, "weights": {"a b": 3, "a": 1, "b c d": 6}}
         )
     )
-    assert _classifier.score("a b c d", table) == 1 + (1 + 3 + 6) / 2
-    assert _classifier.score("a b a b", table) == 1 + 2 * (1 + 3) / 2
-    assert _classifier.score("b c", table) == _classifier.score("", table) == 1
+    assert _classifier.scores(["a b c d"], table) == [1 + (1 + 3 + 6) / 2]
+    assert _classifier.scores(["a b a b"], table) == [1 + 2 * (1 + 3) / 2]
+    assert _classifier.scores(["b c", ""], table) == [1, 1]
+
+
+@given(texts=st.lists(st.text("ab 1'死了，, ", max_size=30), max_size=5))
+def test_runs_count_wherever_they_stand_and_end_with_their_units(texts):
+    weights = {"a": 1.0, "死": 2.0, "a b": 4.0, "死 了": 8.0, "a 死": 16.0, "死 , a": 32.0, "ab ' 1": 64.0}
+    table = _classifier.Table("v", 0.0, {}, {}, weights)
+    for text, score in zip(texts, _classifier.scores(texts, table), strict=True):
+        units = _classifier.units(text)
+        runs = [" ".join(units[at : at + size]) for size in (1, 2, 3) for at in range(len(units) - size + 1)]
+        assert score == pytest.approx(sum(weights.get(run, 0) for run in runs) / max(1, len(units)) ** 0.5)
 
 
 def test_each_language_has_its_thresholds(monkeypatch):

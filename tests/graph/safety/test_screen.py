@@ -121,7 +121,7 @@ def test_a_screening_holds_no_word_of_the_post():
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
 def test_every_pattern_of_the_tables_compiles(locale):
-    rules = {id(rule): rule for heads in _rules.table(locale).index.values() for _, rows in heads for rule, *_ in rows}
+    rules = {id(rule): rule for searches in _rules.table(locale).index.values() for rule, *_ in searches}
     patterns = [p for rule in rules.values() for p in (*rule.patterns, *rule.unless, *rule.also, *rule.but)]
     for shield in _rules.table(locale).shields:
         patterns += [*shield.before, *shield.after, *shield.clause, *shield.sentence, *shield.post]
