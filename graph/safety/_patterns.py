@@ -36,8 +36,8 @@ _EVERYDAY = frozenset(
     "你他她它想要会就被让把将给在有去来人这那个没快也都先带拿用买过好太从到说能可才吃喝打看着下手头里道家出多跟还走做又"
 ) | frozenset((
     "自己", "什么", "没有", "觉得", "知道", "现在", "时候", "这样", "怎么", "不是", "不想", "不敢", "只有", "有点",
-    "一下", "想要", "a", "me", "he", "she", "they", "we", "of", "on", "for", "that", "this", "with", "have", "do", "not", "am",
-    "was", "be", "is", "one", "day", "when", "here", "want", "go", "out", "now",
+    "一下", "想要", "a", "me", "he", "she", "they", "we", "of", "on", "for", "that", "this", "with", "have", "do",
+    "not", "am", "was", "be", "is", "one", "day", "when", "here", "want", "go", "out", "now",
 ))  # fmt: skip
 _GAPS: dict[Locale, tuple[str, str]] = {
     "zh": (f"[^{CLAUSE_END}]{{0,8}}?", "[^.!?;。\n]{0,20}?"),
