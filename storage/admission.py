@@ -12,10 +12,22 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, insert, or_, se
 
 from empathy_r1.storage import rates
 from empathy_r1.storage.crypto import KeyRing
-from empathy_r1.storage.database import last
+from empathy_r1.storage.made import Answer, Made, journey, last
 from empathy_r1.storage.sessions import SessionRecord, record
 from empathy_r1.storage.tables import SessionRow, TurnRow
-from empathy_r1.storage.turns import OPEN, EventData, Said, Status, TurnRecord, append, last_event, said, turns
+from empathy_r1.storage.turns import (
+    OPEN,
+    EventData,
+    Said,
+    Status,
+    TurnRecord,
+    append,
+    is_open,
+    last_event,
+    newest_said,
+    opened,
+    turns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,12 @@ def admit(
     history: int,
 ) -> Admitted | None:
     """Writes a post down as `decide` says; None without such a session. What `decide` raises undoes everything."""
-    row = db.execute(_SESSION, {"b_session": session_id}).mappings().first()
+    with journey(db):
+        asked = _SESSION.send(db, {"b_session": session_id})
+        # Not in the first statement: that one saw the table as it was before it had the lock.
+        newest = _OPEN_AND_NEWEST.send(db, {"b_session": session_id})
+        past = newest_said(db, session_id, None, history)
+    row = asked.first()
     if row is None:
         return None
     session = record(ring, row)
@@ -101,16 +118,17 @@ def admit(
         known = turns(db, ring, and_(TurnRow.session_id == session_id, TurnRow.idempotency_key == key))
         if known:
             return Admitted(known[0], session, known=True)
-    # Not in the first statement: that one saw the table as it was before it had the lock.
-    rows = db.execute(_OPEN_AND_NEWEST, {"b_session": session_id}).all()
+    rows = newest.rows()
     waiting = tuple(
-        Waiting(r.id, r.status, r.bytes + _joined_bytes(db, session, r.id), r.created) for r in rows if r.status in OPEN
+        Waiting(r["id"], r["status"], r["bytes"] + _joined_bytes(db, session, r["id"]), r["created"])
+        for r in rows
+        if r["status"] in OPEN
     )
-    number = rows[-1].number + 1 if rows else 1
+    number = rows[-1]["number"] + 1 if rows else 1
     new = decide(
         Scene(session, waiting, row["tenant_open"], lambda per_minute: rates.count(db, session.tenant, per_minute))
     )
-    return _write(db, ring, owner, new, session, waiting, key, number, lease, history)
+    return _write(db, ring, owner, new, session, waiting, key, number, lease, past)
 
 
 def _write(
@@ -123,7 +141,7 @@ def _write(
     key: str | None,
     number: int,
     lease: float,
-    history: int,
+    past: Answer,
 ) -> Admitted:
     now = datetime.now(UTC)
     begun = new.begin and not waiting
@@ -147,11 +165,11 @@ def _write(
     if new.joins:
         _join(db, ring, session.id, new, now)
     joined = session.double_texting == "coalesce"
-    past = tuple(said(db, ring, session.id, number, history, joined=joined)) if begun else ()
+    known = tuple(opened(db, ring, session.id, past, joined=joined)) if begun else ()
     with last(db):
-        db.execute(_INSERT, row)
+        _INSERT.send(db, row)
         append(db, ring, new.id, new.events)
-        db.execute(_TOUCH, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
+        _TOUCH.send(db, {"b_session": session.id, "b_now": now, "b_disclosures": new.disclosures})
     turn = TurnRecord(
         id=new.id,
         session_id=session.id,
@@ -167,7 +185,7 @@ def _write(
         last_event=len(new.events),
         notices=tuple(new.notices),
     )
-    return Admitted(turn, session, known=False, begun=begun, past=past, waiting=waiting)
+    return Admitted(turn, session, known=False, begun=begun, past=known, waiting=waiting)
 
 
 def _join(db: Connection, ring: KeyRing, session_id: str, new: NewTurn, now: datetime) -> None:
@@ -195,16 +213,16 @@ _tenant = select(_SESSIONS.c.tenant).where(_SESSIONS.c.id == bindparam("b_sessio
 _tenant_open = (
     select(func.count())
     .select_from(_TURNS.join(_others := _SESSIONS.alias(), _others.c.id == _TURNS.c.session_id))
-    .where(_TURNS.c.status.in_(OPEN), _others.c.tenant == _tenant)
+    .where(is_open(_TURNS), _others.c.tenant == _tenant)
     .scalar_subquery()
 )
-_SESSION = (
+_SESSION = Made(
     select(_SESSIONS, _tenant_open.label("tenant_open"))
     .where(_SESSIONS.c.id == bindparam("b_session"))
     .with_for_update(of=_SESSIONS)
 )
 _newest = select(func.max(_TURNS.c.number)).where(_of_session).scalar_subquery()
-_OPEN_AND_NEWEST = (
+_OPEN_AND_NEWEST = Made(
     select(
         _TURNS.c.id,
         _TURNS.c.status,
@@ -212,11 +230,30 @@ _OPEN_AND_NEWEST = (
         _TURNS.c.created,
         _TURNS.c.number,
     )
-    .where(_of_session, or_(_TURNS.c.status.in_(OPEN), _TURNS.c.number == _newest))
+    .where(_of_session, or_(is_open(_TURNS), _TURNS.c.number == _newest))
     .order_by(_TURNS.c.number)
 )
-_INSERT = insert(_TURNS)
-_TOUCH = (
+_INSERT = Made(
+    insert(_TURNS),
+    [
+        "id",
+        "session_id",
+        "number",
+        "status",
+        "idempotency_key",
+        "body_digest",
+        "post_sealed",
+        "level",
+        "notices",
+        "not_before",
+        "cancel_asked",
+        "attempts",
+        "lease_owner",
+        "lease_until",
+        "created",
+    ],
+)
+_TOUCH = Made(
     update(_SESSIONS)
     .where(_SESSIONS.c.id == bindparam("b_session"))
     .values(last_active=bindparam("b_now"), disclosures=bindparam("b_disclosures"))

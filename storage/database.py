@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Invali
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from empathy_r1.storage.errors import StorageError
+from empathy_r1.storage.made import driver_of
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 _THREADS = 8
@@ -51,11 +52,19 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(pool, self._transaction, work, reading)
 
     def _transaction(self, work: Callable[[Connection], T], reading: bool) -> T:
-        with self._threaded.connect() as connection:
-            if reading:
-                connection.execution_options(reading=True)
-            with connection.begin():
+        dialect = self._threaded.dialect
+        errors = dialect.loaded_dbapi.Error
+        with self._threaded.connect() as connection, connection.begin():
+            driver = driver_of(connection)
+            try:
+                if dialect.name == "sqlite":
+                    # A transaction that begins as a reader fails when it turns writer beside another: writers say so.
+                    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 return work(connection)
+            except errors as error:
+                if lost := dialect.is_disconnect(error, driver, None):
+                    connection.invalidate(error)
+                raise DBAPIError.instance(None, None, error, errors, connection_invalidated=lost) from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -76,29 +85,6 @@ class Database:
         for pool in {self._readers, self._writers}:
             await asyncio.to_thread(pool.shutdown)
         self._threaded.dispose()
-
-
-@contextmanager
-def last(db: Connection) -> Iterator[None]:
-    """The last statements of a transaction, whose results nobody reads: on PostgreSQL one journey with its commit.
-
-    Raises:
-        DBAPIError: one of them failed.
-    """
-    if db.dialect.name == "sqlite":
-        yield
-        return
-    driver: Any = db.connection.driver_connection
-    errors = db.dialect.loaded_dbapi.Error
-    try:
-        with driver.pipeline():
-            yield
-            driver.execute("COMMIT", prepare=False)
-    except errors as error:
-        lost = bool(driver.broken)
-        if lost:
-            db.invalidate(error)
-        raise DBAPIError.instance(None, None, error, errors, connection_invalidated=lost) from error
 
 
 def _engine(address: str) -> AsyncEngine:
@@ -134,7 +120,6 @@ def _threaded(engine: AsyncEngine) -> Engine:
     url = engine.url.set(drivername="sqlite+pysqlite")
     plain = create_engine(url, connect_args={"timeout": 30, "isolation_level": None}, pool_size=_THREADS + 1)
     event.listen(plain, "connect", _sqlite_connect)
-    event.listen(plain, "begin", _sqlite_begin)
     return plain
 
 
@@ -176,11 +161,10 @@ def _sqlite_connect(connection: Any, record: object) -> None:
 
 
 def _sqlite_begin(connection: Any) -> None:
-    # A transaction that begins as a reader fails when it turns writer beside another: writers say so at once.
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 _EXPECTED = "Expected sqlite+aiosqlite:///file or postgresql+psycopg://user:password@host/name."
 
-__all__ = ["Database", "SQLAlchemyError", "last"]
+__all__ = ["Database", "SQLAlchemyError"]

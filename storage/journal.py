@@ -5,16 +5,16 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
 from empathy_r1.storage import outbox
 from empathy_r1.storage.admission import Admitted, Decide, admit
+from empathy_r1.storage.claims import Work, claim
 from empathy_r1.storage.crypto import KeyRing
-from empathy_r1.storage.database import Database, last
-from empathy_r1.storage.sessions import SessionRecord, record
+from empathy_r1.storage.database import Database
+from empathy_r1.storage.made import Made, journey, last
 from empathy_r1.storage.tables import EventRow, SessionRow, StageRow, TurnRow
 from empathy_r1.storage.turns import (
     OPEN,
@@ -23,7 +23,7 @@ from empathy_r1.storage.turns import (
     Status,
     TurnRecord,
     append,
-    free_at,
+    is_open,
     last_event,
     said,
     turns,
@@ -31,9 +31,6 @@ from empathy_r1.storage.turns import (
 )
 
 __all__ = ["Journal", "TurnRecord", "Work"]
-
-Work = tuple[TurnRecord, SessionRecord, list[Said]]
-"""A claimed turn with the whole of its posts, its session, and what was said before."""
 
 
 class Journal:
@@ -96,38 +93,9 @@ class Journal:
             The turns; None where another process took one of them at the same moment: try again.
         """
         try:
-            return await self._db.run(lambda db: self._claim(db, lease, running, most, history))
+            return await self._db.run(lambda db: claim(db, self._ring, self._owner, lease, running, most, history))
         except IntegrityError:
             return None
-
-    def _claim(self, db: Connection, lease: float, running: Collection[str], most: int, history: int) -> list[Work]:
-        now = datetime.now(UTC)
-        other = aliased(TurnRow)
-        busy = exists().where(other.session_id == TurnRow.session_id, other.status == "running")
-        earlier = exists().where(
-            other.session_id == TurnRow.session_id, other.status == "accepted", other.number < TurnRow.number
-        )
-        free = or_(
-            and_(TurnRow.status == "running", TurnRow.lease_until < now),
-            and_(TurnRow.status == "accepted", free_at(now), ~busy, ~earlier),
-        )
-        if running:
-            free = and_(free, TurnRow.id.not_in(running))
-        pick = select(TurnRow.id).where(free).order_by(TurnRow.created).limit(most)
-        ids = list(db.scalars(pick.with_for_update(skip_locked=True, of=TurnRow)))
-        if not ids:
-            return []
-        until = now + timedelta(seconds=lease)
-        values = {"status": "running", "lease_owner": self._owner, "lease_until": until}
-        db.execute(update(TurnRow).where(TurnRow.id.in_(ids)).values(values | {"attempts": TurnRow.attempts + 1}))
-        claimed = turns(db, self._ring, TurnRow.id.in_(ids))
-        in_sessions = SessionRow.id.in_([turn.session_id for turn in claimed])
-        rows = db.execute(select(SessionRow.__table__).where(in_sessions)).mappings()
-        sessions = {row["id"]: record(self._ring, row) for row in rows}
-        return [
-            (turn, sessions[turn.session_id], said(db, self._ring, turn.session_id, turn.number, history))
-            for turn in claimed
-        ]
 
     async def renew(self, turn_ids: Sequence[str], lease: float) -> tuple[list[str], list[str]]:
         """The heartbeat: prolongs the leases that are still ours.
@@ -264,14 +232,16 @@ class Journal:
         }
 
         def work(db: Connection) -> bool:
-            if not db.execute(_FINISH_OWN if owned else _FINISH, values).rowcount:
+            with journey(db):
+                done = (_FINISH_OWN if owned else _FINISH_ANY).send(db, values)
+            if not done.changed:
                 return False
             if handover is not None:
                 outbox.put(db, self._ring, handover)
             with last(db):
                 self._keep(db, turn_id, events, stages or {})
                 if crisis is not None:
-                    db.execute(_CRISIS, {"b_turn": turn_id, "b_crisis": crisis[0]})
+                    _CRISIS.send(db, {"b_turn": turn_id, "b_crisis": crisis[0]})
             return True
 
         return await self._db.run(work)
@@ -296,12 +266,14 @@ class Journal:
             for name, text in stages.items()
         ]
         if rows:
-            db.execute(_STAGE[db.dialect.name], rows)
+            _STAGE[db.dialect.name].send_all(db, rows)
         append(db, self._ring, turn_id, events)
 
     def _ours(self, db: Connection, turn_id: str) -> bool:
         # Locked, so that no other worker takes the turn over between this look and the writing.
-        return db.execute(_OURS, {"b_turn": turn_id, "b_owner": self._owner}).first() is not None
+        with journey(db):
+            found = _OURS.send(db, {"b_turn": turn_id, "b_owner": self._owner})
+        return found.first() is not None
 
     async def _turns(self, which: Any) -> list[TurnRecord]:
         return await self._db.run(lambda db: turns(db, self._ring, which), reading=True)
@@ -317,18 +289,21 @@ _this = _TURNS.c.id == bindparam("b_turn")
 _mine = _TURNS.c.lease_owner == bindparam("b_owner")
 # The section on which a worker died is written again by the one that took over.
 _STAGE = {
-    dialect.name: insert.on_conflict_do_update(
-        index_elements=["turn_id", "name"], set_={"text_sealed": insert.excluded.text_sealed}
+    dialect.name: Made(
+        insert.on_conflict_do_update(
+            index_elements=["turn_id", "name"], set_={"text_sealed": insert.excluded.text_sealed}
+        ),
+        ["turn_id", "name", "text_sealed"],
     )
     for dialect, insert in (
         (sqlite.dialect, sqlite.insert(cast("Table", StageRow.__table__))),
         (postgresql.dialect, postgresql.insert(cast("Table", StageRow.__table__))),
     )
 }
-_OURS = select(_TURNS.c.id).where(_this, _mine, _TURNS.c.status == "running").with_for_update()
-_FINISH = (
+_OURS = Made(select(_TURNS.c.id).where(_this, _mine, _TURNS.c.status == "running").with_for_update())
+_finish = (
     update(_TURNS)
-    .where(_this, _TURNS.c.status.in_(OPEN))
+    .where(_this, is_open(_TURNS))
     .values(
         status=bindparam("b_status"),
         finished=bindparam("b_now"),
@@ -339,8 +314,8 @@ _FINISH = (
         level=func.coalesce(bindparam("b_level"), _TURNS.c.level),
     )
 )
-_FINISH_OWN = _FINISH.where(_mine)
-_CRISIS = (
+_FINISH_ANY, _FINISH_OWN = Made(_finish), Made(_finish.where(_mine))
+_CRISIS = Made(
     update(_SESSIONS)
     .where(_SESSIONS.c.id == select(_TURNS.c.session_id).where(_this).scalar_subquery())
     .values(crisis=bindparam("b_crisis"))

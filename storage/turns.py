@@ -1,14 +1,15 @@
 """Turns as they are stored, opened: one row each, and what was said in a session before."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
+from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, or_, select
 
 from empathy_r1.storage.crypto import KeyRing
+from empathy_r1.storage.made import Answer, Made
 from empathy_r1.storage.tables import EventRow, TurnRow
 
 Status = Literal["accepted", "running", "committed", "failed", "cancelled"]
@@ -55,7 +56,7 @@ def turns(db: Connection, ring: KeyRing, which: ColumnElement[bool]) -> list[Tur
 
 def whole_post(db: Connection, ring: KeyRing, turn: TurnRecord) -> str:
     """The turn's post, after those that were joined into it."""
-    rows = db.execute(_JOINED, {"b_session": turn.session_id, "b_turns": [turn.id]})
+    rows = db.execute(_JOINED, {"b_session": turn.session_id, "b_turns": [turn.id]}).mappings()
     return "\n".join([*(_post(ring, row) for row in rows), turn.post])
 
 
@@ -72,17 +73,27 @@ def said(
         limit: how many.
         joined: whether posts may have been joined in the session.
     """
-    given = {"b_session": session_id, "b_before": before or 2**31 - 1, "b_limit": limit}
-    rows = db.execute(_SAID, given).all()[::-1]
+    return opened(db, ring, session_id, newest_said(db, session_id, before, limit), joined=joined)
+
+
+def newest_said(db: Connection, session_id: str, before: int | None, limit: int) -> Answer:
+    """Asks for the last `limit` answered turns, to be `opened`."""
+    return _SAID.send(db, {"b_session": session_id, "b_before": before or 2**31 - 1, "b_limit": limit})
+
+
+def opened(db: Connection, ring: KeyRing, session_id: str, found: Answer, *, joined: bool = True) -> list[Said]:
+    """The answered turns that were found, oldest first."""
+    rows = found.rows()[::-1]
     before_it: dict[str, list[str]] = {}
     if rows and joined:
-        for row in db.execute(_JOINED, {"b_session": session_id, "b_turns": [row.id for row in rows]}):
-            before_it.setdefault(row.joined_into, []).append(_post(ring, row))
+        given = {"b_session": session_id, "b_turns": [row["id"] for row in rows]}
+        for row in db.execute(_JOINED, given).mappings():
+            before_it.setdefault(row["joined_into"], []).append(_post(ring, row))
     return [
         (
-            row.id,
-            "\n".join([*before_it.get(row.id, []), _post(ring, row)]),
-            _reply(ring, row.id, row.reply_sealed) or "",
+            row["id"],
+            "\n".join([*before_it.get(row["id"], []), _post(ring, row)]),
+            _reply(ring, row["id"], row["reply_sealed"]) or "",
         )
         for row in rows
     ]
@@ -95,16 +106,22 @@ def append(db: Connection, ring: KeyRing, turn_id: str, events: Sequence[EventDa
             {
                 "turn_id": turn_id,
                 "seq": event["seq"],
-                "data_sealed": ring.seal(json.dumps(event, ensure_ascii=False), f"events:{turn_id}:{event['seq']}"),
+                "data_sealed": ring.seal(to_json(event).decode(), f"events:{turn_id}:{event['seq']}"),
             }
             for event in events
         ]
-        db.execute(_APPEND, rows)
+        _APPEND.send_all(db, rows)
 
 
 def last_event(db: Connection, turn_id: str) -> int:
     """Sequence number of the turn's last event, 0 without one."""
-    return db.scalar(_LAST, {"b_turn": turn_id}) or 0
+    row = _LAST.send(db, {"b_turn": turn_id}).first()
+    return (row and row["last"]) or 0
+
+
+def is_open(table: Table) -> ColumnElement[bool]:
+    """Whether a turn waits or runs."""
+    return or_(*(table.c.status == status for status in OPEN))
 
 
 def free_at(now: datetime) -> ColumnElement[bool]:
@@ -114,9 +131,9 @@ def free_at(now: datetime) -> ColumnElement[bool]:
 
 # Statements of every turn are made once: to make one takes longer than to run it.
 _TURNS, _EVENTS = cast("Table", TurnRow.__table__), cast("Table", EventRow.__table__)
-_APPEND = insert(_EVENTS)
-_LAST = select(func.max(_EVENTS.c.seq)).where(_EVENTS.c.turn_id == bindparam("b_turn"))
-_SAID = (
+_APPEND = Made(insert(_EVENTS), ["turn_id", "seq", "data_sealed"])
+_LAST = Made(select(func.max(_EVENTS.c.seq).label("last")).where(_EVENTS.c.turn_id == bindparam("b_turn")))
+_SAID = Made(
     select(_TURNS.c.id, _TURNS.c.post_sealed, _TURNS.c.reply_sealed)
     .where(
         _TURNS.c.session_id == bindparam("b_session"),
@@ -143,7 +160,7 @@ def _record(ring: KeyRing, row: Any) -> TurnRecord:
         number=row["number"],
         status=row["status"],
         body_digest=row["body_digest"],
-        post=ring.open(row["post_sealed"], f"turns.post:{row['id']}"),
+        post=_post(ring, row),
         reply=_reply(ring, row["id"], row["reply_sealed"]),
         level=row["level"],
         degraded=row["degraded"],
@@ -158,7 +175,7 @@ def _record(ring: KeyRing, row: Any) -> TurnRecord:
 
 
 def _post(ring: KeyRing, row: Any) -> str:
-    return ring.open(row.post_sealed, f"turns.post:{row.id}")
+    return ring.open(row["post_sealed"], f"turns.post:{row['id']}")
 
 
 def _reply(ring: KeyRing, turn_id: str, sealed: bytes | None) -> str | None:
