@@ -16,52 +16,28 @@ from pathlib import Path
 
 import torch
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
 from empathy_r1.graph import wire
-from empathy_r1.graph.chat_template import CHAT_TEMPLATE
 from empathy_r1.graph.prompts import SYSTEM, continue_prompt
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from tiny_corpus import conversation, texts
+
+from support.tiny_tokenizer import make_tokenizer
 
 VOCABULARY = 1600
 STEPS = 1200
 BATCH_TOKENS = 4000
 LONGEST = 1536
 """Most tokens of a training conversation. Test posts stay within."""
-QWEN_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
-def make_tokenizer(rng: random.Random) -> PreTrainedTokenizerBase:
-    """Byte-level BPE that cuts words as Qwen does."""
-    bpe = Tokenizer(models.BPE())
-    bpe.normalizer = normalizers.NFC()
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN_SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
+def tokenizer_texts(rng: random.Random) -> list[str]:
+    """What the tokenizer learns its words from."""
     every_tag = wire.render(dict.fromkeys(wire.SECTIONS, "。"))
     lines = sorted({line for text in texts(rng, 400) for line in text.split("\n")})
-    bpe.train_from_iterator([*lines, *SYSTEM.values(), *[every_tag] * 20], trainer)
-    bpe.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
-    tokenizer = Qwen2Tokenizer(tokenizer_object=bpe, unk_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
+    return [*lines, *SYSTEM.values(), *[every_tag] * 20]
 
 
 def example(tokenizer: PreTrainedTokenizerBase, rng: random.Random, sentences: int) -> tuple[list[int], list[int]]:
@@ -141,7 +117,7 @@ def main() -> None:
     torch.manual_seed(1)
     torch.set_num_threads(2)
     rng = random.Random(1)
-    tokenizer = make_tokenizer(rng)
+    tokenizer = make_tokenizer(tokenizer_texts(rng), VOCABULARY)
     model = train(tokenizer, rng)
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -11,17 +11,13 @@ import tempfile
 from pathlib import Path
 
 import torch
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
-from empathy_r1.graph.chat_template import CHAT_TEMPLATE
 from empathy_r1.training.export_embedded import export
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-QWEN_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from support.tiny_tokenizer import make_tokenizer
+
 CONVERSATIONS = (
     (
         "最近总是睡不着，觉得自己一样都做不成。",
@@ -34,30 +30,6 @@ CONVERSATIONS = (
     ),
     ("说点别的。", "好。"),
 )
-
-
-def make_tokenizer() -> PreTrainedTokenizerBase:
-    """Byte-level BPE that cuts words as Qwen does. Rare characters, such as an emoji, stay single bytes."""
-    bpe = Tokenizer(models.BPE())
-    bpe.normalizer = normalizers.NFC()
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN_SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    bpe.train_from_iterator((text for pair in CONVERSATIONS for text in pair), trainer)
-    bpe.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
-    tokenizer = Qwen2Tokenizer(tokenizer_object=bpe, unk_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
 
 
 def make_model(tokenizer: PreTrainedTokenizerBase, steps: int = 400) -> Qwen3ForCausalLM:
@@ -95,7 +67,7 @@ def make_model(tokenizer: PreTrainedTokenizerBase, steps: int = 400) -> Qwen3For
 
 def main(out: Path) -> None:
     torch.set_num_threads(2)
-    tokenizer = make_tokenizer()
+    tokenizer = make_tokenizer((text for pair in CONVERSATIONS for text in pair), 320)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         make_model(tokenizer).save_pretrained(folder)

@@ -1,14 +1,7 @@
 """The OpenAI-compatible API with OpenAI's own client and LangChain's, over a socket."""
 
-import asyncio
-import socket
-import threading
-import time
-from contextlib import contextmanager
-
 import openai
 import pytest
-import uvicorn
 from langchain_openai import ChatOpenAI
 
 from empathy_r1.graph import wire
@@ -18,28 +11,12 @@ from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
+from support.served import served
 
 POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
 REPLY = ZH_CHAIN["response"]
 MODEL = "empathy-r1"
-
-
-@contextmanager
-def served(settings, model):
-    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=5))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
-        thread.start()
-        for _ in range(1000):
-            if server.started:
-                break
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        server.should_exit = True
-        thread.join(15)
 
 
 @pytest.fixture
@@ -58,8 +35,9 @@ def url(tmp_path, model):
         region="CN",
         openai_api_key="sk-test",
     )
-    with served(settings, model) as url:
-        yield url
+    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
+    with served(app) as url:
+        yield f"{url}/v1"
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """API keys of tenants at Rasa's doors."""
 
-from contextlib import asynccontextmanager
-
-import httpx
 import pytest
 
 from empathy_r1.integrations.app import create_app
-from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.keys import key
 from support.models import ZH_CHAIN, ScriptedModel
+from support.serving import serving
 
 CALL = {
     "next_action": "action_empathy",
@@ -27,16 +24,8 @@ def settings(tmp_path):
     return Settings(database_url=address, data_dir=tmp_path, encryption_keys=new_key("t"), drain_seconds=5)
 
 
-@asynccontextmanager
-async def serving(settings, **changed):
-    model = ScriptedModel(script=ZH_CHAIN)
-    app = create_app(
-        settings.model_copy(update=changed), open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model)
-    )
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:
-            yield client
+def opened(settings):
+    return serving(create_app, settings, ScriptedModel(script=ZH_CHAIN))
 
 
 async def posts(client, headers, user):
@@ -45,7 +34,7 @@ async def posts(client, headers, user):
 
 
 async def test_a_key_puts_the_talk_into_its_tenant_and_doors_stay_apart(settings):
-    async with serving(settings) as client:
+    async with opened(settings) as client:
         clinic = await key(settings, "clinic")
         secret = clinic["Authorization"].partition(" ")[2]
         assert (await client.post("/rasa/webhook", json=CALL, headers=clinic)).status_code == 200
@@ -56,7 +45,7 @@ async def test_a_key_puts_the_talk_into_its_tenant_and_doors_stay_apart(settings
 
 
 async def test_where_keys_are_required_rasa_needs_one_or_its_own_token(settings):
-    async with serving(settings, require_keys=True) as client:
+    async with opened(settings.model_copy(update={"require_keys": True})) as client:
         for headers in ({}, {"Authorization": "Bearer er1_broken"}, await key(settings, "clinic", "read")):
             assert (await client.post("/webhooks/rest/webhook", json=MESSAGE, headers=headers)).status_code == 401
             said = (await client.post("/rasa/webhook", json=CALL, headers=headers)).json()["responses"]
@@ -64,6 +53,6 @@ async def test_where_keys_are_required_rasa_needs_one_or_its_own_token(settings)
         clinic = await key(settings, "clinic", "chat")
         assert (await client.post("/webhooks/rest/webhook", json=MESSAGE, headers=clinic)).status_code == 200
     own = settings.model_dump() | {"rasa_token": "own", "require_keys": True}
-    async with serving(Settings(**own)) as client:
+    async with opened(Settings(**own)) as client:
         assert (await client.post("/webhooks/rest/webhook?token=own", json=MESSAGE)).status_code == 200
         assert (await client.post("/webhooks/rest/webhook?token=er1_no", json=MESSAGE)).status_code == 401

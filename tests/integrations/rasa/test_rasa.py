@@ -2,19 +2,17 @@
 
 import json
 import zlib
-from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 
 from empathy_r1.graph import wire
 from empathy_r1.integrations.app import create_app
 from empathy_r1.integrations.rasa import talk
-from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
+from support.serving import serving
 
 POST = "第三次面试还是没过，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。"
 CRISIS = "我不想活了，今晚就想结束这一切"
@@ -39,19 +37,9 @@ def model():
     return ScriptedModel(script=ZH_CHAIN)
 
 
-@asynccontextmanager
-async def serving(settings, model):
-    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
-    there = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=there, base_url="http://t") as client:
-        # An engine that closes while it opens its first connection leaves that connection's thread without a loop.
-        await client.get("/readyz")
-        yield client
-
-
 @pytest.fixture
 async def client(settings, model):
-    async with serving(settings, model) as client:
+    async with serving(create_app, settings, model) as client:
         yield client
 
 
@@ -172,7 +160,7 @@ async def test_a_model_that_fails_is_not_silent(client, model):
 async def test_a_wrong_token_gets_words_and_no_turn(settings, model):
     from pydantic import SecretStr
 
-    async with serving(settings.model_copy(update={"rasa_token": SecretStr("t1")}), model) as client:
+    async with serving(create_app, settings.model_copy(update={"rasa_token": SecretStr("t1")}), model) as client:
         assert (await ask(client, call(POST)))[0]["text"] != REPLY
         assert model.asked == []
         assert replies(await ask(client, call(POST), headers={"Authorization": "Bearer t1"})) == [REPLY]

@@ -2,17 +2,16 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from functools import partial
 
-import httpx
 import pytest
 
 from empathy_r1.integrations.web.app import create_app
-from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
 
 from support.models import ZH_CHAIN, ScriptedModel
+from support.serving import serving as support_serving
 
 
 @pytest.fixture
@@ -32,15 +31,7 @@ def model():
     return ScriptedModel(script=ZH_CHAIN)
 
 
-@asynccontextmanager
-async def serving(settings, model):
-    """The app, opened, with a client that talks to it without a network."""
-    app = create_app(settings, open_engine=lambda chosen: EmpathyEngine.open(chosen, model=model))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=30) as client:
-            client.app = app
-            yield client
+serving = partial(support_serving, create_app)
 
 
 @pytest.fixture
