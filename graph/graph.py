@@ -9,20 +9,17 @@ from empathy_r1.graph.state import Context, Input, Output, State
 
 NODE_SECONDS = 300.0
 """Longest time of one node: a small CPU writes a long reply in about a minute."""
+RETRY = RetryPolicy(max_attempts=2, initial_interval=0.5, retry_on=ModelUnavailableError)
+"""A node that said nothing yet is tried once more."""
 
 
-def build_graph(*, node_seconds: float | None = NODE_SECONDS) -> StateGraph[State, Context, Input, Output]:
-    """The graph, uncompiled: the host compiles it with the checkpointer, store and interrupts of its choice.
-
-    Args:
-        node_seconds: longest time of one node. None: the host bounds the whole run, which costs less than a clock
-            for each node.
-    """
+def build_graph() -> StateGraph[State, Context, Input, Output]:
+    """The graph, uncompiled: the host compiles it with the checkpointer, store and interrupts of its choice."""
     return (
         StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
         .set_node_defaults(
-            retry_policy=RetryPolicy(max_attempts=2, initial_interval=0.5, retry_on=ModelUnavailableError),
-            timeout=node_seconds,
+            retry_policy=RETRY,
+            timeout=NODE_SECONDS,
         )
         .add_node("screen", nodes.screen)
         .add_node("emotion", nodes.emotion)

@@ -50,7 +50,10 @@ async def unstored(parts: Parts, session_id: str, post: str) -> AsyncGenerator[E
 
 async def _reply(parts: Parts, session: SessionRecord | None, messages: list[BaseMessage]) -> dict[str, Any]:
     given: Any = {"messages": messages, "crisis": session and session.crisis}
-    return await parts.graph.ainvoke(given, context=context_of(parts, session))
+    final: dict[str, Any] = {}
+    async for _, update in parts.walk.steps(given, context_of(parts, session)):
+        final |= update
+    return final
 
 
 def _events(turn_id: str, final: dict[str, Any], last: int) -> list[Event]:

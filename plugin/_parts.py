@@ -9,17 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langgraph.graph.state import CompiledStateGraph
 from sqlalchemy.exc import SQLAlchemyError
 
-from empathy_r1.graph import Context, Input, Output, State, build_graph
+from empathy_r1.graph import build_graph
+from empathy_r1.graph.walk import Walk
 from empathy_r1.plugin._log import News
 from empathy_r1.plugin.errors import SessionNotFoundError, StorageUnavailableError
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage import Database, Journal, KeyRing, SessionRecord, Sessions
 from empathy_r1.storage.outbox import Outbox
 
-Graph = CompiledStateGraph[State, Context, Input, Output]
 SILENCE_SECONDS = 5.0
 """How long a person waits for a database that says nothing."""
 Clock = Callable[[], datetime]
@@ -42,8 +41,8 @@ class Parts:
     outbox: Outbox
     clock: Clock = utc_now
     """What time it is for notices and breaks."""
-    graph: Graph = field(default_factory=lambda: build_graph(node_seconds=None).compile())
-    """Bounded by `Settings.turn_deadline`."""
+    walk: Walk = field(default_factory=lambda: Walk(build_graph()))
+    """Bounded by `Settings.turn_deadline`; the journal keeps what is finished."""
     news: News = field(default_factory=News)
     handovers: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where there may be a handover to send."""

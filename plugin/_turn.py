@@ -1,8 +1,8 @@
 """Runs claimed turns through the graph: stages and events go to the journal while the next stage decodes."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,11 +14,12 @@ from empathy_r1.graph import Context, Input
 from empathy_r1.graph.errors import ModelError, ModelUnavailableError, ReplyCutError
 from empathy_r1.graph.labels import Locale
 from empathy_r1.graph.text import locale_of
+from empathy_r1.graph.walk import Walk
 from empathy_r1.graph.wire import HIDDEN
 from empathy_r1.plugin._failures import failure
 from empathy_r1.plugin._handover import handover_of
 from empathy_r1.plugin._log import TurnLog, TurnLostError, patient
-from empathy_r1.plugin._parts import Graph, Parts
+from empathy_r1.plugin._parts import Parts
 from empathy_r1.plugin.events import Committed, Event, Safety, StageDone, Token
 from empathy_r1.storage import SessionRecord, TurnRecord
 from empathy_r1.storage.journal import Work
@@ -49,7 +50,7 @@ async def run_turn(parts: Parts, work: Work) -> bool | None:
         loop = asyncio.get_running_loop()
         context = context_of(parts, session, until=loop.time() + _LAST_WORDS * settings.turn_deadline)
         async with asyncio.timeout(settings.turn_deadline):
-            final = await _walk(parts.graph, _input(turn, post, session, past, done), context, log, again=again)
+            final = await _walk(parts.walk, _input(turn, post, session, past, done), context, log, again=again)
         heard = bool(log.timings)
         await _commit(parts, session, turn, final, log)
     except asyncio.CancelledError:
@@ -76,7 +77,7 @@ async def run_turn(parts: Parts, work: Work) -> bool | None:
     return heard
 
 
-async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog, *, again: bool) -> dict[str, Any]:
+async def _walk(walk: Walk, given: Input, context: Context, log: TurnLog, *, again: bool) -> dict[str, Any]:
     final: dict[str, Any] = {}
     spoken: list[str] = []
 
@@ -85,19 +86,18 @@ async def _walk(graph: Graph, given: Input, context: Context, log: TurnLog, *, a
         log.add(Token(**log.next(), text=piece, reset=again and not spoken))
         spoken.append(piece)
 
-    stream: AsyncIterator[Any] = graph.astream(given, context=replace(context, hear=hear), stream_mode="updates")
-    async for data in stream:
-        for node, update in data.items():
-            final |= update or {}
+    async with contextlib.aclosing(walk.steps(given, replace(context, hear=hear))) as steps:
+        async for node, update in steps:
+            final |= update
             if node != "screen" and (update or node not in _INNER):
-                _note(node, update or {}, log, reveal=context.reveal_chain)
+                _note(node, update, log, reveal=context.reveal_chain)
     reply = final["messages"][-1].text
     if "".join(spoken) != reply:
         log.add(Token(**log.next(), text=reply, reset=bool(spoken) or again))
     return final
 
 
-def _note(node: Any, update: dict[str, Any], log: TurnLog, *, reveal: bool) -> None:
+def _note(node: str, update: dict[str, Any], log: TurnLog, *, reveal: bool) -> None:
     texts: dict[str, str] = {s: update[s].get_secret_value() for s in HIDDEN if isinstance(update.get(s), SecretStr)}
     shown = "\n".join(texts.values()) if reveal and texts else None
     seconds = float((update.get("timings") or {}).get(node, {}).get("seconds", 0.0))
