@@ -1,6 +1,7 @@
 """A post that alarms the screen is answered at ingress: past queues and caps, by no model, with the database down."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -51,7 +52,8 @@ async def unstored(parts: Parts, session_id: str, post: str) -> AsyncGenerator[E
 async def _reply(parts: Parts, session: SessionRecord | None, messages: list[BaseMessage]) -> dict[str, Any]:
     given: Any = {"messages": messages, "crisis": session and session.crisis}
     final: dict[str, Any] = {}
-    async for _, update in parts.walk.steps(given, context_of(parts, session)):
+    said: list[str] = []  # heard here: LangChain makes no run of it, which a tracer would see
+    async for _, update in parts.walk.steps(given, replace(context_of(parts, session), hear=said.append)):
         final |= update
     return final
 

@@ -4,13 +4,10 @@ import asyncio
 import json
 
 import pytest
-import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.tracers.langchain import wait_for_all_tracers
 from langgraph.checkpoint.memory import InMemorySaver
-from langsmith import Client, tracing_context
 from pydantic import SecretStr
 
 from empathy_r1.graph import Context, build_graph, wire
@@ -18,6 +15,7 @@ from empathy_r1.graph.errors import EmptyPostError, ModelUnavailableError, PostT
 from empathy_r1.graph.speech import FIXED, OUTSIDE
 
 from support.models import EN_CHAIN, ZH_CHAIN, ScriptedModel, SpeakingModel
+from support.tracing import traced
 
 POST = "第三次面试又挂了，走到最后一轮才被拒。妈妈打电话来我没敢接，怕她失望。我到底哪里不行？"
 EN_POST = "Three final rounds, three rejections. My mum called and I let the phone ring. What is wrong with me?"
@@ -111,33 +109,15 @@ async def test_no_raw_event_lets_the_chain_out():
     assert_sealed(events, at_least=10)
 
 
-class Wire(requests.Session):
-    """What LangSmith's client sends, kept."""
-
-    def __init__(self):
-        super().__init__()
-        self.sent = []
-
-    def request(self, method, url, data=None, **more):
-        self.sent.append(data.decode() if isinstance(data, bytes) else str(data))
-        answer = requests.Response()
-        answer.status_code, answer._content = 200, b"{}"
-        return answer
-
-
 @pytest.mark.parametrize("mode", ["continue", "instruct"])
 async def test_no_tracer_lets_the_chain_out(mode):
     said = "\n".join(f"<{s}>{text}</{s}>" for s, text in ZH_CHAIN.items())
     model = ScriptedModel(script=ZH_CHAIN) if mode == "continue" else SpeakingModel(answer=lambda _: said)
-    traced = Wire()
-    client = Client(api_url="http://127.0.0.1:9", api_key="k", session=traced, auto_batch_tracing=False, info={})
-    with tracing_context(enabled=True, client=client):
+    with traced() as seen:
         result = await graph.ainvoke(ask(), context=Context(model=model))
-    wait_for_all_tracers()
     assert result["messages"][-1].text == ZH_CHAIN["response"]
-    sent = [json.loads(data) for data in traced.sent]
-    assert {"response", "screen"} <= {run.get("name") for run in sent}
-    assert_sealed(sent, at_least=10)
+    assert {"response", "screen"} <= {run.get("name") for run in seen}
+    assert_sealed(seen, at_least=10)
 
 
 def assert_sealed(events, at_least):

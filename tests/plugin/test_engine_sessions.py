@@ -9,7 +9,8 @@ from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.errors import SessionNotFoundError, UnauthorizedError
 
 from support.models import ZH_CHAIN
-from support.posts import POST
+from support.posts import CRISIS, POST
+from support.tracing import traced
 
 
 async def test_a_token_opens_its_session_only(engine):
@@ -31,6 +32,15 @@ async def test_after_an_erase_nothing_is_left(engine, settings, tmp_path):
     assert receipt.rows["turns"] == 1
     with pytest.raises(SessionNotFoundError):
         await engine.session(session.session_id)
+
+
+async def test_a_tracer_of_the_process_sees_nothing_of_a_talk(settings, model):
+    with traced() as seen:
+        async with EmpathyEngine.open(settings, model=model) as engine:
+            session = await engine.create_session(region="CN")
+            assert (await engine.turn(session.session_id, POST)).reply == ZH_CHAIN["response"]
+            assert "12356" in (await engine.turn(session.session_id, CRISIS)).reply
+    assert seen == []
 
 
 async def test_the_database_holds_no_readable_text(engine, settings, tmp_path):
