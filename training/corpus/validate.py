@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from empathy_r1.graph import wire
-from empathy_r1.graph.labels import EMOTIONS, INTENTIONS, Locale, find
+from empathy_r1.graph.labels import EMOTIONS, INTENSITIES, INTENTIONS, Locale, find
 from empathy_r1.training.corpus.loader import numbered
 from empathy_r1.training.corpus.plan import brief, split_of
 from empathy_r1.training.corpus.schema import Record, chain
@@ -54,6 +54,7 @@ _FORBIDDEN = {
     "a list": re.compile(r"^\s*(?:[-*•]|\d+[.、)]|[一二三四五][、.])", re.MULTILINE),
     "a chain leak": re.compile(r"</?(?:emotion|cause|intention|strategy|response)>", re.IGNORECASE),
 }  # fmt: skip
+_STRENGTH = [label.key for label in INTENSITIES]
 _HELP = re.compile(
     r"热线|急诊|医院|医生|急救|报警|help ?line|crisis line|hotline|emergency|doctor|nurse|hospital", re.IGNORECASE
 )
@@ -139,6 +140,9 @@ def _labelled(record: Record) -> Iterator[str]:
         return
     if len(felt) != len(set(felt)) or len(wanted) != len(set(wanted)) or len(wanted) > 3:
         yield "a label occurs twice, or there are more than three intentions."
+    strengths = [_STRENGTH.index(e.intensity) for e in record.emotions]
+    if strengths != sorted(strengths, reverse=True):
+        yield "an emotion stands behind a weaker one; put the strongest first."
     for section, text in chain(record).items():
         if wire.repair(section, text, record.locale) != text:
             yield f"the section {section} is not as the wire format leaves it; shorten it or drop line breaks."

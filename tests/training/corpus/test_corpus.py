@@ -62,6 +62,13 @@ def test_a_quote_must_be_in_the_post(records: list[Record]) -> None:
     assert any("not in the post" in p for p in check(records[0].model_copy(update={"causes": (cause,)})))
 
 
+def test_the_strongest_emotion_comes_first(records: list[Record]) -> None:
+    record = next(r for r in records if len({e.intensity for e in r.emotions}) > 1)
+    turned = record.model_copy(update={"emotions": record.emotions[::-1]})
+    assert any("strongest first" in problem for problem in check(turned))
+    assert not any("strongest first" in problem for problem in check(record))
+
+
 def test_a_twin_is_found(records: list[Record]) -> None:
     twin = records[0].model_copy(update={"id": "en-0399"})
     assert any("overlaps by 100%" in problem for problem in check_all([records[0], twin]))
