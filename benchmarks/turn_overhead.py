@@ -23,12 +23,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 
 from empathy_r1.graph import wire
 from empathy_r1.graph.models import ContinuesFinalMessage
+from empathy_r1.graph.streaming import StreamingChat
 from empathy_r1.plugin.engine import EmpathyEngine
 from empathy_r1.plugin.settings import Settings
 from empathy_r1.storage.crypto import new_key
@@ -45,20 +45,11 @@ CHAIN: dict[wire.Section, str] = {
 }
 
 
-class Instant(ContinuesFinalMessage, BaseChatModel):
+class Instant(ContinuesFinalMessage, StreamingChat):
     """Says each section in one piece, at once."""
-
-    @property
-    def _llm_type(self) -> str:
-        return "instant"
 
     def knows(self, posts: str) -> bool:
         return True
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **more: Any
-    ) -> ChatResult:
-        raise NotImplementedError
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **more: Any

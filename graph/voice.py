@@ -4,14 +4,15 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict
 
+from empathy_r1.graph.streaming import StreamingChat
 
-class Voice(BaseChatModel):
+
+class Voice(StreamingChat):
     """Speaks `pieces`, once.
 
     The policy's own run is hidden from callbacks, since its prompt and its first tokens are the hidden
@@ -22,19 +23,6 @@ class Voice(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     pieces: AsyncIterator[str]
-
-    @property
-    def _llm_type(self) -> str:
-        return "empathy-r1-voice"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("A voice only streams: use astream.")
 
     async def _astream(
         self,

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 from pydantic import Field
 
 from empathy_r1.graph import wire
 from empathy_r1.graph.models import ContinuesFinalMessage
+from empathy_r1.graph.streaming import StreamingChat
 
 ZH_CHAIN: dict[wire.Section, str] = {
     "emotion": "焦虑/强 委屈/中｜连着三次面试被拒，怕爸妈失望",
@@ -31,7 +31,7 @@ EN_CHAIN: dict[wire.Section, str] = {
 }
 
 
-class ScriptedModel(ContinuesFinalMessage, BaseChatModel):
+class ScriptedModel(ContinuesFinalMessage, StreamingChat):
     """Continues the final message from a script, in pieces of `piece` characters, and keeps what it was asked."""
 
     script: dict[wire.Section, str]
@@ -42,21 +42,8 @@ class ScriptedModel(ContinuesFinalMessage, BaseChatModel):
     fail: Callable[[list[BaseMessage], int], Exception | None] | None = None
     """Called with the prompt and the number of pieces said so far."""
 
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
     def knows(self, posts: str) -> bool:
         return self.known
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError
 
     async def _astream(
         self,
@@ -83,23 +70,10 @@ class ScriptedModel(ContinuesFinalMessage, BaseChatModel):
         return whole.removeprefix(wire.open_tag(section))
 
 
-class SpeakingModel(BaseChatModel):
+class SpeakingModel(StreamingChat):
     """A hosted-style chat model: it answers the last instruction and cannot continue a message."""
 
     answer: Callable[[list[BaseMessage]], str]
-
-    @property
-    def _llm_type(self) -> str:
-        return "speaking"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError
 
     async def _astream(
         self,
