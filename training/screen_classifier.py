@@ -1,10 +1,11 @@
 """Trains the crisis screen's small classifier (graph/safety/_classifier.py).
 
-A logistic regression over runs of units, from PsyGUARD's labelled utterances (arXiv 2409.20243), self-written texts
-and phrases (configs/screen_texts.toml, screen_phrases.toml), harmless posts of the sentence bank and the corpus, and,
-for English, posts of CounselChat in which the rules find nothing. Chinese thresholds are those scores that 1 % (`high`)
-and 3 % (`concern`) of the unrelated utterances of clients pass, each scored by a model that has not seen it; English
-ones, those that 0.1 % and 0.5 % of the sentences of unseen posts of CounselChat pass.
+A logistic regression over runs of units, from PsyGUARD's labelled utterances (arXiv 2409.20243), self-written
+utterances, texts and phrases (configs/screen_utterances.jsonl, screen_texts.toml, screen_phrases.toml), harmless posts
+of the sentence bank and the corpus, and, for English, posts of CounselChat in which the rules find nothing. Chinese
+thresholds are those scores that 1 % (`high`) and 3 % (`concern`) of the unrelated utterances of clients pass, each
+scored by a model that has not seen it; English ones, those that 0.2 % and 1 % of the sentences of unseen posts of
+CounselChat pass.
 
     python -m empathy_r1.training.screen_classifier --data FILE.jsonl --english FILE.jsonl --out TABLE.json
 """
@@ -37,10 +38,10 @@ from empathy_r1.training.data.sentences import aspects, life, pick, speech
 from empathy_r1.training.evaluate_safety import CLIENT, read, wilson
 
 FOLDS = 5
-FALSE = {"zh": {"high": 0.01, "concern": 0.03}, "en": {"high": 0.001, "concern": 0.005}}
+FALSE = {"zh": {"high": 0.01, "concern": 0.03}, "en": {"high": 0.002, "concern": 0.01}}
 """Shares of harmless texts that may pass the thresholds."""
-_WEIGHTS = {"explicit": 3.0, "indirect": 2.0}
-_OWN_WEIGHT = 0.3
+_WEIGHTS = {"explicit": 3.0, "indirect": 4.0}
+_OWN_WEIGHT, _UTTERANCE_WEIGHT = 0.3, 0.2
 _FRAMED, _PHRASES = 1000, 60
 _ENGLISH = 3000
 """Sentences of CounselChat that are learnt from; as many again set the thresholds."""
@@ -50,6 +51,8 @@ _INVERSE_PENALTY = 3.0
 _SMALLEST = 0.25
 """A weight nearer to zero is left out of the table: together they change no figure and cost most of the time."""
 
+_CONFIGS = files("empathy_r1.training") / "configs"
+
 Row = tuple[str, str]
 Text = tuple[str, float, float]
 """A prepared text, whether it is one of risk, and its weight."""
@@ -57,12 +60,14 @@ Scores = NDArray[np.float64]
 
 
 def _config(name: str) -> dict[str, Any]:
-    return tomllib.loads((files("empathy_r1.training") / "configs" / f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads((_CONFIGS / f"{name}.toml").read_text("utf-8"))
 
 
 def own_texts(seed: int) -> Iterator[Text]:
-    """The self-written texts, every one by itself and some framed, and alternatives of the phrases."""
+    """The self-written utterances; the texts, each by itself and some framed; and alternatives of the phrases."""
     dice = random.Random(seed)
+    for text, kind in read(Path(str(_CONFIGS / "screen_utterances.jsonl"))):
+        yield prepare(text), float(kind in _WEIGHTS), _UTTERANCE_WEIGHT
     texts, phrases = _config("screen_texts"), _config("screen_phrases")
     for locale, between in (("zh", ""), ("en", " ")):
         own = texts[locale]
