@@ -48,6 +48,8 @@ class Scripts:
             self._left = 0 if mark else max(0, self._left - len(words))
             sentence = after
         for quote in reversed(list(_QUOTE.finditer(sentence))):
+            if not quote[1].strip() and not quote[2]:
+                continue  # a mark that ends a sentence closes a quote, whether or not one was opened
             if _SAYING.search((before + kept + sentence[: quote.start()])[-_REACH:]):
                 sentence = sentence[: quote.start(1)] + _spared(quote[1]) + sentence[quote.end(1) :]
                 self._left = self._left if quote[2] else _LONGEST
